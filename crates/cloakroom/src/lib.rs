@@ -1,1 +1,3 @@
 //! Sessions and cookies.
+
+pub mod cookie;
