@@ -1,0 +1,302 @@
+use std::borrow::Cow;
+use std::fmt;
+
+use super::error::{CookieError, CookieErrorKind};
+use super::header::unquote;
+
+/// The value of a cookie, as it goes over the wire.
+///
+/// Text becomes a value by [`encode`](Self::encode); a `&str` or `String` given to
+/// [`SetCookie::new`](super::SetCookie::new) is encoded so. Debug shows the length only, and there is no Display: a
+/// value may be a credential.
+///
+/// ```
+/// use cloakroom::cookie::CookieValue;
+///
+/// let value = CookieValue::encode("dark blue")?;
+/// assert_eq!(value.as_str(), "dark%20blue");
+/// assert_eq!(value.decoded(), "dark blue");
+/// assert_eq!(format!("{value:?}"), "CookieValue(11 bytes)");
+/// # Ok::<(), cloakroom::cookie::CookieError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct CookieValue(Cow<'static, str>);
+
+impl CookieValue {
+    /// The value of a removal cookie.
+    pub(super) const EMPTY: Self = Self(Cow::Borrowed(""));
+
+    /// Percent-encodes text as JavaScript's `encodeURIComponent` does, which is what Express does.
+    ///
+    /// ```
+    /// use cloakroom::cookie::CookieValue;
+    ///
+    /// assert_eq!(CookieValue::encode("s:id/1é")?.as_str(), "s%3Aid%2F1%C3%A9");
+    /// # Ok::<(), cloakroom::cookie::CookieError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`CookieErrorKind::Value`] if the text holds an ASCII control character. Encoded it would pass every browser, but
+    /// the other side decodes it, and then it is in headers and logs.
+    pub fn encode(text: impl AsRef<str>) -> Result<Self, CookieError> {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        let text = text.as_ref();
+        if let Some(at) = text.bytes().position(|byte| byte.is_ascii_control()) {
+            return Err(CookieError::new(
+                CookieErrorKind::Value,
+                format!("the cookie's value has a control character, at byte {at}"),
+            ));
+        }
+        let mut encoded = String::with_capacity(text.len() + 16);
+        for byte in text.bytes() {
+            if is_unreserved(byte) {
+                encoded.push(char::from(byte));
+            } else {
+                encoded.push('%');
+                encoded.push(char::from(HEX[usize::from(byte >> 4)]));
+                encoded.push(char::from(HEX[usize::from(byte & 15)]));
+            }
+        }
+        Ok(Self(Cow::Owned(encoded)))
+    }
+
+    /// Takes a value that already is what it shall be on the wire ([RFC 6265bis, section 4.1.1]): visible ASCII
+    /// without `"`, `,`, `;` and `\`, and perhaps one pair of double quotes around it.
+    ///
+    /// ```
+    /// use cloakroom::cookie::CookieValue;
+    ///
+    /// assert_eq!(CookieValue::verbatim("a:b/c=")?.as_str(), "a:b/c=");
+    /// assert!(CookieValue::verbatim("a b").is_err());
+    /// # Ok::<(), cloakroom::cookie::CookieError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`CookieErrorKind::Value`] if the text holds anything else.
+    ///
+    /// [RFC 6265bis, section 4.1.1]: https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html#section-4.1.1
+    pub fn verbatim(text: impl Into<Cow<'static, str>>) -> Result<Self, CookieError> {
+        let text = text.into();
+        let bytes = text.as_bytes();
+        let inner = match bytes {
+            [b'"', inner @ .., b'"'] => inner,
+            _ => bytes,
+        };
+        match inner.iter().position(|byte| !is_cookie_octet(*byte)) {
+            None => Ok(Self(text)),
+            Some(at) => {
+                let at = at + (bytes.len() - inner.len()) / 2;
+                Err(CookieError::new(
+                    CookieErrorKind::Value,
+                    format!(
+                        "the cookie's value has a character that is not allowed unencoded, at byte {at}"
+                    ),
+                ))
+            }
+        }
+    }
+
+    /// The value as it goes over the wire.
+    ///
+    /// ```
+    /// use cloakroom::cookie::CookieValue;
+    ///
+    /// assert_eq!(CookieValue::encode("50 %")?.as_str(), "50%20%25");
+    /// # Ok::<(), cloakroom::cookie::CookieError>(())
+    /// ```
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The text that a reader will see: without the pair of quotes, and decoded.
+    ///
+    /// ```
+    /// use cloakroom::cookie::CookieValue;
+    ///
+    /// assert_eq!(CookieValue::encode("50 %")?.decoded(), "50 %");
+    /// assert_eq!(CookieValue::verbatim("\"quoted\"")?.decoded(), "quoted");
+    /// # Ok::<(), cloakroom::cookie::CookieError>(())
+    /// ```
+    #[must_use]
+    pub fn decoded(&self) -> Cow<'_, str> {
+        decode(unquote(self.0.as_bytes()))
+    }
+}
+
+/// Undoes percent-encoding as JavaScript's `decodeURIComponent` does.
+///
+/// A value with a broken escape, or with escapes that are not UTF-8, comes back whole as it was, as Express does it.
+/// Raw bytes that are not UTF-8 become U+FFFD; a browser sends such bytes only if a server once set them.
+///
+/// ```
+/// use cloakroom::cookie::decode;
+///
+/// assert_eq!(decode(b"h%C3%A9llo"), "héllo");
+/// assert_eq!(decode(b"100%"), "100%");
+/// assert_eq!(decode(b"%41%ff"), "%41%ff");
+/// ```
+#[must_use]
+pub fn decode(raw: &[u8]) -> Cow<'_, str> {
+    if !raw.contains(&b'%') {
+        return String::from_utf8_lossy(raw);
+    }
+    match try_decode(raw) {
+        Some(text) => Cow::Owned(text),
+        None => String::from_utf8_lossy(raw),
+    }
+}
+
+fn try_decode(raw: &[u8]) -> Option<String> {
+    let mut text = String::with_capacity(raw.len());
+    // Each run of escapes must be UTF-8 by itself: in JavaScript an escape never joins with the character beside it.
+    let mut run = Vec::new();
+    let mut rest = raw;
+    while let Some(&first) = rest.first() {
+        if first == b'%' {
+            run.clear();
+            while let [b'%', high, low, after @ ..] = rest {
+                run.push(hex(*high)? << 4 | hex(*low)?);
+                rest = after;
+            }
+            if rest.first() == Some(&b'%') {
+                return None;
+            }
+            text.push_str(std::str::from_utf8(&run).ok()?);
+        } else {
+            let plain = rest
+                .iter()
+                .position(|byte| *byte == b'%')
+                .unwrap_or(rest.len());
+            let (plain, after) = rest.split_at(plain);
+            text.push_str(&String::from_utf8_lossy(plain));
+            rest = after;
+        }
+    }
+    Some(text)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte)
+}
+
+fn is_cookie_octet(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)
+}
+
+impl fmt::Debug for CookieValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CookieValue({} bytes)", self.0.len())
+    }
+}
+
+impl TryFrom<&str> for CookieValue {
+    type Error = CookieError;
+
+    fn try_from(text: &str) -> Result<Self, CookieError> {
+        Self::encode(text)
+    }
+}
+
+impl TryFrom<String> for CookieValue {
+    type Error = CookieError;
+
+    fn try_from(text: String) -> Result<Self, CookieError> {
+        Self::encode(text)
+    }
+}
+
+impl From<&CookieValue> for CookieValue {
+    fn from(value: &CookieValue) -> Self {
+        value.clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encoding_is_that_of_encode_uri_component() {
+        let visible: String = (0x20..0x7f).map(char::from).collect();
+        assert_eq!(
+            CookieValue::encode(&visible).unwrap().as_str(),
+            "%20!%22%23%24%25%26'()*%2B%2C-.%2F0123456789%3A%3B%3C%3D%3E%3F%40ABCDEFGHIJKLMNOPQRSTUVWXYZ%5B%5C%5D%5E_\
+             %60abcdefghijklmnopqrstuvwxyz%7B%7C%7D~"
+        );
+        assert_eq!(CookieValue::encode(&visible).unwrap().decoded(), visible);
+    }
+
+    #[test]
+    fn every_control_character_is_refused_both_ways() {
+        for control in (0..0x20).chain([0x7f]).map(char::from) {
+            assert!(
+                CookieValue::encode(format!("a{control}")).is_err(),
+                "{control:?}"
+            );
+            assert!(
+                CookieValue::verbatim(format!("a{control}")).is_err(),
+                "{control:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn quotes_are_allowed_around_a_verbatim_value_and_nowhere_else() {
+        for good in ["", "\"\"", "\"a\"", "a=b"] {
+            assert_eq!(CookieValue::verbatim(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "\"", "\"a", "a\"", "a\"b", "\"a\"b\"", "a;b", "a,b", "a\\b", " ", "é",
+        ] {
+            assert!(CookieValue::verbatim(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn decoding_gives_the_whole_value_back_if_any_part_is_bad() {
+        for bad in [
+            "%",
+            "%4",
+            "%4g",
+            "%g4",
+            "a%20b%",
+            "%C3",
+            "%C3é",
+            "%ED%A0%80",
+            "%C0%80",
+            "%F5%80%80%80",
+            "%%41",
+            "%C3%28",
+        ] {
+            assert_eq!(decode(bad.as_bytes()), bad);
+        }
+    }
+
+    #[test]
+    fn an_escape_does_not_join_with_a_raw_byte() {
+        assert_eq!(decode(b"\xc3%A9"), "\u{fffd}%A9");
+        assert_eq!(decode("é%41".as_bytes()), "éA");
+    }
+
+    #[test]
+    fn any_bytes_can_be_decoded() {
+        for first in 0..=u8::MAX {
+            for second in 0..=u8::MAX {
+                assert!(!decode(&[b'%', first, second]).is_empty());
+                assert!(!decode(&[first, second, b'%']).is_empty());
+            }
+        }
+    }
+}
