@@ -369,6 +369,12 @@ impl SetCookie {
         rules::warnings(self, now)
     }
 
+    /// The same cookie with another value.
+    pub(crate) fn with_value(mut self, value: CookieValue) -> Self {
+        self.value = value;
+        self
+    }
+
     /// The cookie's name.
     ///
     /// ```

@@ -146,6 +146,28 @@ impl UserId {
     }
 }
 
+impl TryFrom<&str> for UserId {
+    type Error = IdError;
+
+    fn try_from(text: &str) -> Result<UserId, IdError> {
+        UserId::new(text)
+    }
+}
+
+impl TryFrom<String> for UserId {
+    type Error = IdError;
+
+    fn try_from(text: String) -> Result<UserId, IdError> {
+        UserId::new(text)
+    }
+}
+
+impl From<&UserId> for UserId {
+    fn from(user: &UserId) -> UserId {
+        user.clone()
+    }
+}
+
 impl fmt::Display for UserId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -168,6 +190,12 @@ impl fmt::Display for IdError {
             Reason::Random(_) => f.write_str("the operating system gives no random bytes"),
             Reason::UserLength(length) => write!(f, "a user id has 1 to 256 bytes, not {length}"),
         }
+    }
+}
+
+impl From<std::convert::Infallible> for IdError {
+    fn from(never: std::convert::Infallible) -> IdError {
+        match never {}
     }
 }
 

@@ -8,6 +8,7 @@ mod value;
 
 pub use data::Data;
 pub use id::{Handle, IdError, SessionId, StoreKey, UserId};
+pub(crate) use patch::sum;
 pub use patch::{Change, Expiry, Numbers, Patch, WrongType};
 pub use value::{MAX_DEPTH, Value, ValueError, ValueErrorKind};
 

@@ -141,8 +141,14 @@ impl Patch {
     /// If a key that it adds to is no integer, or the sum leaves the range of `i64`; the record is then unchanged.
     pub fn apply_to(&self, record: &mut Record, now: Timestamp) -> Result<Numbers, WrongType> {
         let numbers = self.numbers(&record.data)?;
+        self.apply_stored(record, &numbers, now);
+        Ok(numbers)
+    }
+
+    /// Applies the patch as a store has applied it, with the numbers that the store told.
+    pub(crate) fn apply_stored(&self, record: &mut Record, numbers: &Numbers, now: Timestamp) {
         if self.clear || !self.changes.is_empty() {
-            self.apply_to_data(Arc::make_mut(&mut record.data), &numbers);
+            self.apply_to_data(Arc::make_mut(&mut record.data), numbers);
         }
         for (key, value) in &self.metadata {
             match value {
@@ -163,7 +169,30 @@ impl Patch {
         if self.expiry != Expiry::Keep {
             record.seen = record.seen.max(now);
         }
-        Ok(numbers)
+    }
+
+    /// Makes it this patch and then `later`, whose times are the ones that count.
+    ///
+    /// # Errors
+    ///
+    /// If `later` adds to a key that this patch sets to something that is no integer.
+    pub(crate) fn then(&mut self, later: Patch) -> Result<(), WrongType> {
+        if later.clear {
+            self.clear();
+        }
+        for (key, change) in later.changes {
+            match change {
+                Change::Set(value) => self.set(key, value),
+                Change::Unset => self.unset(key),
+                Change::Add(by) => self.add(key, by)?,
+            }
+        }
+        self.user = later.user.or(self.user.take());
+        self.lifetime = later.lifetime.or(self.lifetime);
+        self.metadata.extend(later.metadata);
+        self.expiry = later.expiry;
+        self.absolute_end = later.absolute_end;
+        Ok(())
     }
 
     fn numbers(&self, data: &Data) -> Result<Numbers, WrongType> {
