@@ -1,5 +1,5 @@
-//! Cookies are those of Express, held against what the npm packages `cookie`, `cookie-signature` and `express-session`
-//! really wrote and accepted.
+//! Cookies are those of Express, held against what the npm packages `cookie`, `cookie-signature`
+//! and `express-session` really wrote and accepted.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -90,7 +90,8 @@ fn only_the_very_signature_is_accepted() {
     assert_eq!(keys.express_unsign(&good), None, "without s:");
     assert_eq!(keys.express_unsign(&format!("S:{good}")), None);
 
-    // The last character holds two bits that say nothing; `cookie-signature` compares text, so they must be zero.
+    // The last character holds two bits that say nothing; `cookie-signature` compares text, so they
+    // must be zero.
     let last = good.chars().last().unwrap();
     for other in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".chars() {
         let changed = format!("{}{other}", &good[..good.len() - 1]);
@@ -191,7 +192,8 @@ fn set_cookie_lines_are_those_of_express_session() {
                 same += 1;
             }
             (Err(error), _) => refused.push((about, error.kind())),
-            // Express wrote none since the request came over plain HTTP, or since an option was no date.
+            // Express wrote none since the request came over plain HTTP, or since an option was no
+            // date.
             (Ok(_), None) => {}
         }
     }

@@ -1,4 +1,5 @@
-//! Reading `Cookie` headers: whatever comes in is read as Express reads it, and nothing is an error.
+//! Reading `Cookie` headers: whatever comes in is read as Express reads it, and nothing is an
+//! error.
 
 use cloakroom::cookie::{CookieJar, KeyRing, decode, pairs, values};
 use http::{HeaderMap, HeaderValue, header::COOKIE};

@@ -24,7 +24,8 @@ pub enum SameSite {
     None,
 }
 
-/// Which cookies Chromium keeps longest when a site has too many; other browsers ignore it ([draft]).
+/// Which cookies Chromium keeps longest when a site has too many; other browsers ignore it
+/// ([draft]).
 ///
 /// ```
 /// use cloakroom::cookie::{Priority, SetCookie};
@@ -79,17 +80,18 @@ impl Priority {
 
 impl fmt::Display for SameSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
-/// Over this, browsers ignore the attribute, and the cookie is wider or narrower than it was meant (RFC 6265bis, 5.6).
+/// Over this, browsers ignore the attribute, and the cookie is wider or narrower than it was meant
+/// (RFC 6265bis, 5.6).
 const MAX_ATTRIBUTE: usize = 1024;
 
 pub(super) fn checked_path(path: Cow<'static, str>) -> Result<Cow<'static, str>, CookieError> {
@@ -100,7 +102,8 @@ pub(super) fn checked_path(path: Cow<'static, str>) -> Result<Cow<'static, str>,
             path.len()
         ));
     }
-    // `<` is refused because Express refuses it; all else because it would end the attribute or the browser drops the cookie.
+    // `<` is refused because Express refuses it; all else because it would end the attribute or the
+    // browser drops the cookie.
     match path
         .bytes()
         .position(|byte| !matches!(byte, b' '..=b':' | b'='..=b'~'))
@@ -130,7 +133,8 @@ pub(super) fn checked_domain(domain: Cow<'static, str>) -> Result<Cow<'static, s
     ))
 }
 
-/// One label of a host name: up to 63 letters, digits and hyphens, with no hyphen at either end (RFC 1034, 3.5).
+/// One label of a host name: up to 63 letters, digits and hyphens, with no hyphen at either end
+/// (RFC 1034, 3.5).
 fn is_label(label: &str) -> bool {
     let bytes = label.as_bytes();
     matches!(bytes.len(), 1..=63)

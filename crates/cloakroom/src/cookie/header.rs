@@ -5,9 +5,10 @@ use http::header::COOKIE;
 
 /// Every value of one name over all `Cookie` headers of a request, in their order, raw.
 ///
-/// For looking at one cookie without building anything: one pass, no allocation. There may be several of one name,
-/// from different paths or domains, and the server can't tell which is which ([RFC 6265bis, section 4.2.2]); a reader
-/// that can tell a good value from a bad one should look at all.
+/// For looking at one cookie without building anything: one pass, no allocation. There may be
+/// several of one name, from different paths or domains, and the server can't tell which is which
+/// ([RFC 6265bis, section 4.2.2]); a reader that can tell a good value from a bad one should look
+/// at all.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header::COOKIE};
@@ -32,9 +33,10 @@ pub fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item =
 
 /// The pairs of one `Cookie` header, in their order, raw.
 ///
-/// The rules are those of the npm package `cookie` 0.7.2: pieces lie between semicolons; those without `=` are skipped;
-/// spaces and tabs around name and value are dropped, and so is one pair of double quotes around the value. Equal names
-/// all come out; Express takes the first. [`decode`](super::decode) makes text of a value.
+/// The rules are those of the npm package `cookie` 0.7.2: pieces lie between semicolons; those
+/// without `=` are skipped; spaces and tabs around name and value are dropped, and so is one pair
+/// of double quotes around the value. Equal names all come out; Express takes the first.
+/// [`decode`](super::decode) makes text of a value.
 ///
 /// ```
 /// let found: Vec<(&[u8], &[u8])> = cloakroom::cookie::pairs(b"a=1; junk; b = \"x=y\"").collect();
@@ -96,7 +98,8 @@ fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Takes one pair of double quotes away. A value that is one quote and nothing else is empty, as in `cookie`.
+/// Takes one pair of double quotes away. A value that is one quote and nothing else is empty, as in
+/// `cookie`.
 pub(super) fn unquote(value: &[u8]) -> &[u8] {
     match value {
         [b'"'] => &[],

@@ -15,8 +15,8 @@ use super::value::{CookieValue, decode};
 
 /// The cookies that a request brought and those that its response sets.
 ///
-/// With the feature `axum` it is an extractor that never fails, and a part of a response. What was added is sent only
-/// if the jar is returned.
+/// With the feature `axum` it is an extractor that never fails, and a part of a response. What was
+/// added is sent only if the jar is returned.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -52,7 +52,8 @@ use super::value::{CookieValue, decode};
 /// ```
 #[derive(Clone, Default)]
 pub struct CookieJar {
-    /// The `Cookie` lines as they came: they are read when asked for, and sharing them costs nothing.
+    /// The `Cookie` lines as they came: they are read when asked for, and sharing them costs
+    /// nothing.
     incoming: Vec<HeaderValue>,
     outgoing: Vec<Outgoing>,
 }
@@ -76,7 +77,8 @@ impl CookieJar {
         Self::default()
     }
 
-    /// The jar of a request with these headers. Nothing is parsed yet, and nothing in them can be an error.
+    /// The jar of a request with these headers. Nothing is parsed yet, and nothing in them can be
+    /// an error.
     ///
     /// ```
     /// use cloakroom::cookie::CookieJar;
@@ -94,8 +96,8 @@ impl CookieJar {
         }
     }
 
-    /// The value of a cookie, decoded; of equal names the first, as in Express. What was added to the jar goes before
-    /// what came in.
+    /// The value of a cookie, decoded; of equal names the first, as in Express. What was added to
+    /// the jar goes before what came in.
     ///
     /// ```
     /// use cloakroom::cookie::CookieJar;
@@ -112,7 +114,8 @@ impl CookieJar {
         self.get_raw(name).map(decode)
     }
 
-    /// The value of a cookie as it is on the wire, without surrounding quotes; otherwise as [`get`](Self::get).
+    /// The value of a cookie as it is on the wire, without surrounding quotes; otherwise as
+    /// [`get`](Self::get).
     ///
     /// ```
     /// use cloakroom::cookie::CookieJar;
@@ -147,7 +150,8 @@ impl CookieJar {
             .chain(incoming)
     }
 
-    /// All cookies, decoded: those that came in, in their order, each name once, then those that were added.
+    /// All cookies, decoded: those that came in, in their order, each name once, then those that
+    /// were added.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieJar, SetCookie};
@@ -180,8 +184,8 @@ impl CookieJar {
             })
     }
 
-    /// Sets a cookie with the response. From now on [`get`](Self::get) sees it. It replaces one that was added with the
-    /// same name, domain and path.
+    /// Sets a cookie with the response. From now on [`get`](Self::get) sees it. It replaces one
+    /// that was added with the same name, domain and path.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieJar, SetCookie};
@@ -204,8 +208,8 @@ impl CookieJar {
         Ok(())
     }
 
-    /// Removes a cookie from the browser, whether the request brought it or not. Give it the cookie with the attributes
-    /// it is set with; value and lifetime don't matter.
+    /// Removes a cookie from the browser, whether the request brought it or not. Give it the cookie
+    /// with the attributes it is set with; value and lifetime don't matter.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieJar, SetCookie};
@@ -230,8 +234,8 @@ impl CookieJar {
         self.add(cookie.removal())
     }
 
-    /// Removes a cookie that was set with `Path=/`, without `Domain`, by its name alone. Flags that a prefix of the name
-    /// asks for are added.
+    /// Removes a cookie that was set with `Path=/`, without `Domain`, by its name alone. Flags that
+    /// a prefix of the name asks for are added.
     ///
     /// ```
     /// use cloakroom::cookie::CookieJar;
@@ -282,11 +286,14 @@ impl CookieJar {
         }
     }
 
-    /// The latest that was added under the name.
+    /// The latest that was added under the name. One that stays goes before a removal: who moves a
+    /// cookie to another path sets it there and removes it here.
     fn written(&self, name: &[u8]) -> Option<&Outgoing> {
-        self.outgoing
-            .iter()
-            .rfind(|written| written.cookie.name.as_str().as_bytes() == name)
+        let all = || {
+            let named = |written: &&Outgoing| written.cookie.name.as_str().as_bytes() == name;
+            self.outgoing.iter().rev().filter(named)
+        };
+        all().find(|written| !written.gone).or_else(|| all().next())
     }
 }
 

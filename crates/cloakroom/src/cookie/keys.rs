@@ -11,8 +11,9 @@ use super::error::{CookieError, CookieErrorKind};
 
 /// The secrets that cookies are signed and encrypted with, newest first.
 ///
-/// The newest one signs and encrypts; every one verifies and decrypts. To rotate, put a new secret in front and take the
-/// oldest away once the cookies made with it have ended. Cloning is cheap. Debug shows the number of keys only.
+/// The newest one signs and encrypts; every one verifies and decrypts. To rotate, put a new secret
+/// in front and take the oldest away once the cookies made with it have ended. Cloning is cheap.
+/// Debug shows the number of keys only.
 ///
 /// ```
 /// use cloakroom::cookie::KeyRing;
@@ -132,8 +133,9 @@ impl KeyRing {
         Self::collect(secrets, Key::strong)
     }
 
-    /// A ring of secrets of any length but none, newest first. For a secret that is shared with an Express app and can't
-    /// be changed, and for tests. Whoever has one cookie can try out short secrets at home.
+    /// A ring of secrets of any length but none, newest first. For a secret that is shared with an
+    /// Express app and can't be changed, and for tests. Whoever has one cookie can try out short
+    /// secrets at home.
     ///
     /// ```
     /// use cloakroom::cookie::KeyRing;
@@ -149,7 +151,8 @@ impl KeyRing {
         Self::collect(secrets, Key::weak)
     }
 
-    /// A ring of one random secret that nobody knows. For development: when the process ends, so do all cookies.
+    /// A ring of one random secret that nobody knows. For development: when the process ends, so do
+    /// all cookies.
     ///
     /// ```
     /// use cloakroom::cookie::KeyRing;
@@ -183,7 +186,8 @@ impl KeyRing {
         Ok(Self { keys })
     }
 
-    /// Signs as Express' `res.cookie(…, {signed: true})` and `express-session` do: `s:`, the value, `.` and the signature.
+    /// Signs as Express' `res.cookie(…, {signed: true})` and `express-session` do: `s:`, the value,
+    /// `.` and the signature.
     ///
     /// ```
     /// use cloakroom::cookie::KeyRing;
@@ -197,7 +201,8 @@ impl KeyRing {
         format!("s:{}", self.cookie_signature(value))
     }
 
-    /// The value that Express signed, if it begins with `s:` and one of the keys made the signature.
+    /// The value that Express signed, if it begins with `s:` and one of the keys made the
+    /// signature.
     ///
     /// ```
     /// use cloakroom::cookie::KeyRing;
@@ -229,7 +234,8 @@ impl KeyRing {
         )
     }
 
-    /// The value that `cookie-signature` signed, if one of the keys made the signature. The last dot separates.
+    /// The value that `cookie-signature` signed, if one of the keys made the signature. The last
+    /// dot separates.
     ///
     /// ```
     /// use cloakroom::cookie::KeyRing;

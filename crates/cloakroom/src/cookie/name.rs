@@ -27,8 +27,8 @@ pub struct CookieName(Cow<'static, str>);
 
 /// The promise that a name makes by how it begins ([RFC 6265bis, section 4.1.3]).
 ///
-/// Browsers keep such a cookie only if its attributes hold the promise, so whoever reads it knows how it was set.
-/// They look at the prefix without regard to case.
+/// Browsers keep such a cookie only if its attributes hold the promise, so whoever reads it knows
+/// how it was set. They look at the prefix without regard to case.
 ///
 /// ```
 /// use cloakroom::cookie::{CookieName, Prefix};
@@ -90,7 +90,8 @@ impl CookieName {
     ///
     /// # Errors
     ///
-    /// [`CookieErrorKind::Name`] if the name is empty or no token: ASCII letters, digits and ``!#$%&'*+-.^_`|~``.
+    /// [`CookieErrorKind::Name`] if the name is empty or no token: ASCII letters, digits and
+    /// ``!#$%&'*+-.^_`|~``.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, CookieError> {
         let name = name.into();
         if name.is_empty() {
@@ -163,7 +164,7 @@ impl Prefix {
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
@@ -193,7 +194,7 @@ impl AsRef<str> for CookieName {
 
 impl fmt::Display for CookieName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 

@@ -17,13 +17,19 @@ const MAX_TRIED: usize = 16;
 
 const NONCE: usize = 24;
 
+/// What a derived key is for. To change a form is to change its purpose.
+const SIGNED: &str = "cloakroom signed cookie v1";
+const ENCRYPTED: &str = "cloakroom encrypted cookie v1";
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Seal {
     /// Encoded text, `.`, base64url of HMAC-SHA256 over name, `=` and encoded text.
     Signed,
-    /// Base64url of a random nonce and the text in XChaCha20-Poly1305, with the name as associated data.
+    /// Base64url of a random nonce and the text in XChaCha20-Poly1305, with the name as associated
+    /// data.
     Encrypted,
-    /// Express' form: `s:`, text, `.` and signature with the secret itself, all of it percent-encoded. Knows no name.
+    /// Express' form: `s:`, text, `.` and signature with the secret itself, all of it
+    /// percent-encoded. Knows no name.
     Express,
 }
 
@@ -38,7 +44,7 @@ impl Seal {
             Self::Signed => {
                 let encoded = CookieValue::encode(text)?;
                 let mac = name_bound(
-                    &newest(keys, self.purpose(), name)?,
+                    &newest(keys, SIGNED, name)?,
                     name.as_str(),
                     encoded.as_str().as_bytes(),
                 )?;
@@ -51,15 +57,11 @@ impl Seal {
                     msg: text.as_bytes(),
                     aad: name.as_str().as_bytes(),
                 };
-                let ciphertext =
-                    XChaCha20Poly1305::new(&newest(keys, self.purpose(), name)?.into())
-                        .encrypt(&XNonce::from(nonce), payload)
-                        .map_err(|_| {
-                            CookieError::new(
-                                CookieErrorKind::Seal,
-                                "the value is too long to encrypt",
-                            )
-                        })?;
+                let ciphertext = XChaCha20Poly1305::new(&newest(keys, ENCRYPTED, name)?.into())
+                    .encrypt(&XNonce::from(nonce), payload)
+                    .map_err(|_| {
+                        CookieError::new(CookieErrorKind::Seal, "the value is too long to encrypt")
+                    })?;
                 CookieValue::verbatim(
                     URL_SAFE_NO_PAD.encode([&nonce, ciphertext.as_slice()].concat()),
                 )
@@ -75,29 +77,29 @@ impl Seal {
         name: &str,
         values: impl Iterator<Item = &'a [u8]>,
     ) -> Option<String> {
-        let mut values = values.take(MAX_TRIED).peekable();
-        values.peek()?;
-        if self == Self::Express {
-            return values.find_map(|raw| keys.express_unsign(&decode(raw)).map(str::to_owned));
-        }
-        let derived: Vec<[u8; 32]> = keys
-            .derive(self.purpose(), name)
-            .collect::<Result<_, _>>()
-            .ok()?;
-        values.find_map(|raw| {
-            derived.iter().find_map(|key| match self {
-                Self::Encrypted => open_encrypted(key, name, raw),
-                Self::Signed | Self::Express => open_signed(key, name, raw),
-            })
-        })
-    }
-
-    fn purpose(self) -> &'static str {
+        let mut values = values.take(MAX_TRIED);
         match self {
-            Self::Encrypted => "cloakroom encrypted cookie v1",
-            Self::Signed | Self::Express => "cloakroom signed cookie v1",
+            Self::Signed => open_any(keys, SIGNED, name, values, open_signed),
+            Self::Encrypted => open_any(keys, ENCRYPTED, name, values, open_encrypted),
+            Self::Express => {
+                values.find_map(|raw| keys.express_unsign(&decode(raw)).map(str::to_owned))
+            }
         }
     }
+}
+
+/// Derives the keys once, and not at all if there is no value.
+fn open_any<'a>(
+    keys: &KeyRing,
+    purpose: &str,
+    name: &str,
+    values: impl Iterator<Item = &'a [u8]>,
+    open: fn(&[u8; 32], &str, &[u8]) -> Option<String>,
+) -> Option<String> {
+    let mut values = values.peekable();
+    values.peek()?;
+    let derived: Vec<[u8; 32]> = keys.derive(purpose, name).collect::<Result<_, _>>().ok()?;
+    values.find_map(|raw| derived.iter().find_map(|key| open(key, name, raw)))
 }
 
 fn newest(keys: &KeyRing, purpose: &str, name: &CookieName) -> Result<[u8; 32], CookieError> {

@@ -37,7 +37,8 @@ impl Site {
         }
     }
 
-    /// A site over plain HTTP. The host may have a port, as in a `Host` header; cookies know no ports.
+    /// A site over plain HTTP. The host may have a port, as in a `Host` header; cookies know no
+    /// ports.
     ///
     /// ```
     /// use cloakroom::cookie::{SetCookie, Site};
@@ -106,17 +107,18 @@ fn bare_host(host: &str) -> String {
 
 impl SetCookie {
     /// Whether browsers would keep the cookie when this site sets it: all that
-    /// [`to_header_value`](Self::to_header_value) checks, and what depends on the site. What comes back in the good case
-    /// is a warning or nothing.
+    /// [`to_header_value`](Self::to_header_value) checks, and what depends on the site. In the good
+    /// case come the warnings that this site adds to those of [`warnings`](Self::warnings).
     ///
-    /// Which suffixes are public (`co.uk`) is known to browsers by a list; here only a single label (`com`) counts as one.
+    /// Which suffixes are public (`co.uk`) is known to browsers by a list; here only a single label
+    /// (`com`) counts as one.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieErrorKind, CookieWarning, SetCookie, Site};
     ///
     /// let cookie = SetCookie::new("__Host-theme", "dark")?.path("/")?.secure(true);
-    /// assert_eq!(cookie.check_at(&Site::https("example.com"))?, None);
-    /// assert_eq!(cookie.check_at(&Site::http("localhost:3000"))?, Some(CookieWarning::SecureOnLoopback));
+    /// assert_eq!(cookie.check_at(&Site::https("example.com"))?, []);
+    /// assert_eq!(cookie.check_at(&Site::http("localhost:3000"))?, [CookieWarning::SecureOnLoopback]);
     /// let error = cookie.check_at(&Site::http("example.com")).unwrap_err();
     /// assert_eq!(error.kind(), CookieErrorKind::Site);
     /// # Ok::<(), cloakroom::cookie::CookieError>(())
@@ -124,9 +126,9 @@ impl SetCookie {
     ///
     /// # Errors
     ///
-    /// As [`to_header_value_at`](Self::to_header_value_at), and [`CookieErrorKind::Site`] for a `Secure` cookie over
-    /// plain HTTP and for a `Domain` that the host may not set cookies for.
-    pub fn check_at(&self, site: &Site) -> Result<Option<CookieWarning>, CookieError> {
+    /// As [`to_header_value_at`](Self::to_header_value_at), and [`CookieErrorKind::Site`] for a
+    /// `Secure` cookie over plain HTTP and for a `Domain` that the host may not set cookies for.
+    pub fn check_at(&self, site: &Site) -> Result<Vec<CookieWarning>, CookieError> {
         rules::check(self)?;
         let refused = |why: String| Err(CookieError::new(CookieErrorKind::Site, why));
         let (name, host) = (&self.name, site.host.escape_debug());
@@ -138,9 +140,9 @@ impl SetCookie {
             ));
         }
         if !self.secure || site.secure {
-            Ok(None)
+            Ok(Vec::new())
         } else if site.is_loopback() {
-            Ok(Some(CookieWarning::SecureOnLoopback))
+            Ok(vec![CookieWarning::SecureOnLoopback])
         } else {
             refused(format!(
                 "the cookie `{name}` is Secure and `{host}` answers over plain HTTP; browsers drop it"

@@ -7,8 +7,8 @@ use super::header::unquote;
 /// The value of a cookie, as it goes over the wire.
 ///
 /// Text becomes a value by [`encode`](Self::encode); a `&str` or `String` given to
-/// [`SetCookie::new`](super::SetCookie::new) is encoded so. Debug shows the length only, and there is no Display: a
-/// value may be a credential.
+/// [`SetCookie::new`](super::SetCookie::new) is encoded so. Debug shows the length only, and there
+/// is no Display: a value may be a credential.
 ///
 /// ```
 /// use cloakroom::cookie::CookieValue;
@@ -37,8 +37,8 @@ impl CookieValue {
     ///
     /// # Errors
     ///
-    /// [`CookieErrorKind::Value`] if the text holds an ASCII control character. Encoded it would pass every browser, but
-    /// the other side decodes it, and then it is in headers and logs.
+    /// [`CookieErrorKind::Value`] if the text holds an ASCII control character. Encoded it would
+    /// pass every browser, but the other side decodes it, and then it is in headers and logs.
     pub fn encode(text: impl AsRef<str>) -> Result<Self, CookieError> {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         let text = text.as_ref();
@@ -61,8 +61,9 @@ impl CookieValue {
         Ok(Self(Cow::Owned(encoded)))
     }
 
-    /// Takes a value that already is what it shall be on the wire ([RFC 6265bis, section 4.1.1]): visible ASCII
-    /// without `"`, `,`, `;` and `\`, and perhaps one pair of double quotes around it.
+    /// Takes a value that already is what it shall be on the wire ([RFC 6265bis, section 4.1.1]):
+    /// visible ASCII without `"`, `,`, `;` and `\`, and perhaps one pair of double quotes around
+    /// it.
     ///
     /// ```
     /// use cloakroom::cookie::CookieValue;
@@ -128,8 +129,9 @@ impl CookieValue {
 
 /// Undoes percent-encoding as JavaScript's `decodeURIComponent` does.
 ///
-/// A value with a broken escape, or with escapes that are not UTF-8, comes back whole as it was, as Express does it.
-/// Raw bytes that are not UTF-8 become U+FFFD; a browser sends such bytes only if a server once set them.
+/// A value with a broken escape, or with escapes that are not UTF-8, comes back whole as it was, as
+/// Express does it. Raw bytes that are not UTF-8 become U+FFFD; a browser sends such bytes only if
+/// a server once set them.
 ///
 /// ```
 /// use cloakroom::cookie::decode;
@@ -151,7 +153,8 @@ pub fn decode(raw: &[u8]) -> Cow<'_, str> {
 
 fn try_decode(raw: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(raw.len());
-    // Each run of escapes must be UTF-8 by itself: in JavaScript an escape never joins with the character beside it.
+    // Each run of escapes must be UTF-8 by itself: in JavaScript an escape never joins with the
+    // character beside it.
     let mut run = Vec::new();
     let mut rest = raw;
     while let Some(&first) = rest.first() {

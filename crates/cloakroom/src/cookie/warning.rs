@@ -20,8 +20,8 @@ pub enum CookieWarning {
     Expired,
     /// `Path` does not begin with `/`: browsers ignore it and take the directory of the request.
     PathIgnored,
-    /// It is `Secure` and set over plain HTTP, by a host that only its own machine can reach: Chromium and Firefox keep
-    /// it, others may not.
+    /// It is `Secure` and set over plain HTTP, by a host that only its own machine can reach:
+    /// Chromium and Firefox keep it, others may not.
     SecureOnLoopback,
 }
 
