@@ -197,8 +197,10 @@ impl CookieJar {
         SealedJarMut::new(self, keys, Seal::Encrypted)
     }
 
-    /// Cookies signed as Express does it (`req.signedCookies`). The signature knows no name, so the
-    /// visitor can put one cookie's value in another: only for cookies that an Express app shares.
+    /// Cookies signed as Express does it (`req.signedCookies`), for those that an Express app shares.
+    /// The signature knows neither name nor purpose: the visitor can put one cookie's value in
+    /// another, and a text signed so is as good as a session ticket with that text as id. Don't sign
+    /// so what a visitor may choose.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieJar, KeyRing};

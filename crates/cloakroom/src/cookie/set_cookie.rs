@@ -63,8 +63,7 @@ impl SetCookie {
     ///
     /// # Errors
     ///
-    /// [`CookieErrorKind::Name`](super::CookieErrorKind::Name) and [`CookieErrorKind::Value`](super::CookieErrorKind::Value), as [`CookieName::new`] and
-    /// [`CookieValue::encode`].
+    /// As [`CookieName::new`] and [`CookieValue::encode`], for what is given as text.
     pub fn new<N, V>(name: N, value: V) -> Result<Self, CookieError>
     where
         N: TryInto<CookieName>,
@@ -103,8 +102,8 @@ impl SetCookie {
     ///
     /// # Errors
     ///
-    /// [`CookieErrorKind::Path`](super::CookieErrorKind::Path) if it holds `;`, `<` or anything but visible ASCII and spaces, or
-    /// is over 1,024 bytes.
+    /// [`CookieErrorKind::Path`](super::CookieErrorKind::Path) if it holds `;`, `<` or anything but
+    /// visible ASCII and spaces, or is over 1,024 bytes.
     pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Result<Self, CookieError> {
         self.path = Some(checked_path(path.into())?).filter(|path| !path.is_empty());
         Ok(self)
@@ -125,8 +124,8 @@ impl SetCookie {
     ///
     /// # Errors
     ///
-    /// [`CookieErrorKind::Domain`](super::CookieErrorKind::Domain) if it is no host name (in ASCII; `xn--` for others) or over
-    /// 1,024 bytes.
+    /// [`CookieErrorKind::Domain`](super::CookieErrorKind::Domain) if it is no host name (in ASCII;
+    /// `xn--` for others) or over 1,024 bytes.
     pub fn domain(mut self, domain: impl Into<Cow<'static, str>>) -> Result<Self, CookieError> {
         let domain = domain.into();
         self.domain = if domain.is_empty() {
