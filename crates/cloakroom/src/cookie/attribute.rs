@@ -97,20 +97,12 @@ const MAX_ATTRIBUTE: usize = 1024;
 pub(super) fn checked_path(path: Cow<'static, str>) -> Result<Cow<'static, str>, CookieError> {
     let refused = |why: String| Err(CookieError::new(CookieErrorKind::Path, why));
     if path.len() > MAX_ATTRIBUTE {
-        return refused(format!(
-            "the cookie's Path has {} bytes; browsers ignore one over 1,024",
-            path.len()
-        ));
+        return refused(format!("the cookie's Path has {} bytes; browsers ignore one over 1,024", path.len()));
     }
     // `<` is refused because Express refuses it; all else because it would end the attribute or the
     // browser drops the cookie.
-    match path
-        .bytes()
-        .position(|byte| !matches!(byte, b' '..=b':' | b'='..=b'~'))
-    {
-        Some(at) => refused(format!(
-            "the cookie's Path has a character that is not allowed, at byte {at}"
-        )),
+    match path.bytes().position(|byte| !matches!(byte, b' '..=b':' | b'='..=b'~')) {
+        Some(at) => refused(format!("the cookie's Path has a character that is not allowed, at byte {at}")),
         None => Ok(path),
     }
 }
@@ -118,10 +110,7 @@ pub(super) fn checked_path(path: Cow<'static, str>) -> Result<Cow<'static, str>,
 pub(super) fn checked_domain(domain: Cow<'static, str>) -> Result<Cow<'static, str>, CookieError> {
     let refused = |why: String| Err(CookieError::new(CookieErrorKind::Domain, why));
     if domain.len() > MAX_ATTRIBUTE {
-        return refused(format!(
-            "the cookie's Domain has {} bytes; browsers ignore one over 1,024",
-            domain.len()
-        ));
+        return refused(format!("the cookie's Domain has {} bytes; browsers ignore one over 1,024", domain.len()));
     }
     let name = domain.strip_prefix('.').unwrap_or(&domain);
     if name.split('.').all(is_label) {
@@ -138,9 +127,7 @@ pub(super) fn checked_domain(domain: Cow<'static, str>) -> Result<Cow<'static, s
 fn is_label(label: &str) -> bool {
     let bytes = label.as_bytes();
     matches!(bytes.len(), 1..=63)
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
         && !label.starts_with('-')
         && !label.ends_with('-')
 }
@@ -151,15 +138,9 @@ mod tests {
 
     #[test]
     fn domains_that_are_no_host_name_are_refused() {
-        for good in [
-            "example.com",
-            ".example.com",
-            "EXAMPLE.com",
-            "localhost",
-            "a-b.c1",
-            "127.0.0.1",
-            "xn--bcher-kva.example",
-        ] {
+        for good in
+            ["example.com", ".example.com", "EXAMPLE.com", "localhost", "a-b.c1", "127.0.0.1", "xn--bcher-kva.example"]
+        {
             assert_eq!(checked_domain(good.into()).unwrap(), good);
         }
         for bad in [
@@ -182,11 +163,7 @@ mod tests {
             "[::1]",
             "a/b",
         ] {
-            assert_eq!(
-                checked_domain(bad.into()).unwrap_err().kind(),
-                CookieErrorKind::Domain,
-                "{bad}"
-            );
+            assert_eq!(checked_domain(bad.into()).unwrap_err().kind(), CookieErrorKind::Domain, "{bad}");
         }
         assert!(checked_domain("a".repeat(63).into()).is_ok());
         assert!(checked_domain("a".repeat(64).into()).is_err());
@@ -198,11 +175,7 @@ mod tests {
             assert_eq!(checked_path(good.into()).unwrap(), good);
         }
         for bad in ["/;", "/\n", "/\0", "/<", "/é", "/\u{7f}", "/\t"] {
-            assert_eq!(
-                checked_path(bad.into()).unwrap_err().kind(),
-                CookieErrorKind::Path,
-                "{bad:?}"
-            );
+            assert_eq!(checked_path(bad.into()).unwrap_err().kind(), CookieErrorKind::Path, "{bad:?}");
         }
     }
 

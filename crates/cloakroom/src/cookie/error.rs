@@ -61,11 +61,7 @@ pub enum CookieErrorKind {
 
 impl CookieError {
     pub(super) fn new(kind: CookieErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: None,
-        }
+        Self { kind, message: message.into(), source: None }
     }
 
     pub(super) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
@@ -94,9 +90,7 @@ impl fmt::Display for CookieError {
 
 impl Error for CookieError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 
@@ -113,8 +107,7 @@ mod tests {
 
     #[test]
     fn the_source_is_handed_on() {
-        let error =
-            CookieError::new(CookieErrorKind::Random, "no randomness").caused_by(std::fmt::Error);
+        let error = CookieError::new(CookieErrorKind::Random, "no randomness").caused_by(std::fmt::Error);
         assert!(error.source().is_some());
         assert_eq!(error.to_string(), "no randomness");
     }

@@ -45,9 +45,7 @@ pub fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item =
 #[must_use]
 pub fn pairs(header: &[u8]) -> Pairs<'_> {
     // A lone `=` is nothing, and ` =` is an empty name with an empty value. So says `cookie`.
-    Pairs {
-        rest: if header.len() < 2 { &[] } else { header },
-    }
+    Pairs { rest: if header.len() < 2 { &[] } else { header } }
 }
 
 /// The iterator that [`pairs`] gives. It allocates nothing.
@@ -114,25 +112,14 @@ mod tests {
 
     fn read(header: &str) -> Vec<(&str, &str)> {
         pairs(header.as_bytes())
-            .map(|(name, value)| {
-                (
-                    std::str::from_utf8(name).unwrap(),
-                    std::str::from_utf8(value).unwrap(),
-                )
-            })
+            .map(|(name, value)| (std::str::from_utf8(name).unwrap(), std::str::from_utf8(value).unwrap()))
             .collect()
     }
 
     #[test]
     fn whitespace_and_quotes_go() {
-        assert_eq!(
-            read("\t a \t= \"b c\" ;d=\" e \""),
-            [("a", "b c"), ("d", " e ")]
-        );
-        assert_eq!(
-            read("a=\"; b=\"\"; c=\"\"\"; d='x'"),
-            [("a", ""), ("b", ""), ("c", "\""), ("d", "'x'")]
-        );
+        assert_eq!(read("\t a \t= \"b c\" ;d=\" e \""), [("a", "b c"), ("d", " e ")]);
+        assert_eq!(read("a=\"; b=\"\"; c=\"\"\"; d='x'"), [("a", ""), ("b", ""), ("c", "\""), ("d", "'x'")]);
         assert_eq!(read("a=\"x;y\""), [("a", "\"x")]);
     }
 

@@ -90,10 +90,7 @@ impl CookieJar {
     /// ```
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Self {
-        Self {
-            incoming: headers.get_all(COOKIE).iter().cloned().collect(),
-            outgoing: Vec::new(),
-        }
+        Self { incoming: headers.get_all(COOKIE).iter().cloned().collect(), outgoing: Vec::new() }
     }
 
     /// The value of a cookie, decoded; of equal names the first, as in Express. What was added to
@@ -135,19 +132,12 @@ impl CookieJar {
     pub(super) fn get_all_raw(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let name = name.as_bytes();
         let written = self.written(name);
-        let incoming = if written.is_some() {
-            [].iter()
-        } else {
-            self.incoming.iter()
-        };
+        let incoming = if written.is_some() { [].iter() } else { self.incoming.iter() };
         let incoming = incoming
             .flat_map(|line| pairs(line.as_bytes()))
             .filter(move |(found, _)| *found == name)
             .map(|(_, value)| value);
-        written
-            .into_iter()
-            .filter_map(Outgoing::value)
-            .chain(incoming)
+        written.into_iter().filter_map(Outgoing::value).chain(incoming)
     }
 
     /// All cookies, decoded: those that came in, in their order, each name once, then those that
@@ -168,20 +158,14 @@ impl CookieJar {
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         let mut seen = HashSet::new();
         let incoming = self.incoming.iter().flat_map(|line| pairs(line.as_bytes()));
-        let outgoing = self
-            .outgoing
-            .iter()
-            .map(|written| (written.cookie.name.as_str().as_bytes(), [].as_slice()));
-        incoming
-            .chain(outgoing)
-            .filter(move |(name, _)| seen.insert(*name))
-            .filter_map(|(name, value)| {
-                let value = match self.written(name) {
-                    Some(written) => written.value()?,
-                    None => value,
-                };
-                Some((String::from_utf8_lossy(name), decode(value)))
-            })
+        let outgoing = self.outgoing.iter().map(|written| (written.cookie.name.as_str().as_bytes(), [].as_slice()));
+        incoming.chain(outgoing).filter(move |(name, _)| seen.insert(*name)).filter_map(|(name, value)| {
+            let value = match self.written(name) {
+                Some(written) => written.value()?,
+                None => value,
+            };
+            Some((String::from_utf8_lossy(name), decode(value)))
+        })
     }
 
     /// Sets a cookie with the response. From now on [`get`](Self::get) sees it. It replaces one
@@ -202,8 +186,7 @@ impl CookieJar {
     pub fn add(&mut self, cookie: SetCookie) -> Result<(), CookieError> {
         let line = cookie.to_header_value()?;
         let gone = rules::is_expired(&cookie, SystemTime::now());
-        self.outgoing
-            .retain(|written| !is_same(&written.cookie, &cookie));
+        self.outgoing.retain(|written| !is_same(&written.cookie, &cookie));
         self.outgoing.push(Outgoing { cookie, line, gone });
         Ok(())
     }
@@ -306,12 +289,7 @@ impl Outgoing {
 /// Whether a browser would put one in the place of the other (RFC 6265bis, 5.7).
 fn is_same(one: &SetCookie, other: &SetCookie) -> bool {
     let domain = |cookie: &SetCookie| {
-        cookie.domain.as_deref().map(|domain| {
-            domain
-                .strip_prefix('.')
-                .unwrap_or(domain)
-                .to_ascii_lowercase()
-        })
+        cookie.domain.as_deref().map(|domain| domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase())
     };
     one.name == other.name && one.path == other.path && domain(one) == domain(other)
 }
@@ -319,17 +297,8 @@ fn is_same(one: &SetCookie, other: &SetCookie) -> bool {
 impl fmt::Debug for CookieJar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let incoming = self.incoming.iter().flat_map(|line| pairs(line.as_bytes()));
-        let incoming: Vec<_> = incoming
-            .map(|(name, _)| String::from_utf8_lossy(name))
-            .collect();
-        let outgoing: Vec<_> = self
-            .outgoing
-            .iter()
-            .map(|written| written.cookie.name.as_str())
-            .collect();
-        f.debug_struct("CookieJar")
-            .field("incoming", &incoming)
-            .field("outgoing", &outgoing)
-            .finish()
+        let incoming: Vec<_> = incoming.map(|(name, _)| String::from_utf8_lossy(name)).collect();
+        let outgoing: Vec<_> = self.outgoing.iter().map(|written| written.cookie.name.as_str()).collect();
+        f.debug_struct("CookieJar").field("incoming", &incoming).field("outgoing", &outgoing).finish()
     }
 }

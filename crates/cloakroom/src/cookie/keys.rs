@@ -61,19 +61,12 @@ impl Key {
 
     fn weak(secret: &[u8]) -> Result<Self, CookieError> {
         if secret.is_empty() {
-            return Err(CookieError::new(
-                CookieErrorKind::Secret,
-                "a secret is empty",
-            ));
+            return Err(CookieError::new(CookieErrorKind::Secret, "a secret is empty"));
         }
         let hmac = Hmac::new_from_slice(secret).map_err(|error| {
-            CookieError::new(CookieErrorKind::Secret, "a secret can't be used as a key")
-                .caused_by(error)
+            CookieError::new(CookieErrorKind::Secret, "a secret can't be used as a key").caused_by(error)
         })?;
-        Ok(Self {
-            hmac,
-            hkdf: Hkdf::new(None, secret),
-        })
+        Ok(Self { hmac, hkdf: Hkdf::new(None, secret) })
     }
 }
 
@@ -109,9 +102,7 @@ impl KeyRing {
     /// [`CookieErrorKind::Secret`] if it is shorter.
     pub fn with_older(self, secret: impl AsRef<[u8]>) -> Result<Self, CookieError> {
         let older = Key::strong(secret.as_ref())?;
-        Ok(Self {
-            keys: self.keys.iter().cloned().chain([older]).collect(),
-        })
+        Ok(Self { keys: self.keys.iter().cloned().chain([older]).collect() })
     }
 
     /// A ring of several secrets of 32 bytes or more, newest first.
@@ -127,9 +118,7 @@ impl KeyRing {
     /// # Errors
     ///
     /// [`CookieErrorKind::Secret`] if one is shorter, or if there is none.
-    pub fn from_secrets(
-        secrets: impl IntoIterator<Item = impl AsRef<[u8]>>,
-    ) -> Result<Self, CookieError> {
+    pub fn from_secrets(secrets: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Self, CookieError> {
         Self::collect(secrets, Key::strong)
     }
 
@@ -173,15 +162,9 @@ impl KeyRing {
         secrets: impl IntoIterator<Item = impl AsRef<[u8]>>,
         key: fn(&[u8]) -> Result<Key, CookieError>,
     ) -> Result<Self, CookieError> {
-        let keys: Arc<[Key]> = secrets
-            .into_iter()
-            .map(|secret| key(secret.as_ref()))
-            .collect::<Result<_, _>>()?;
+        let keys: Arc<[Key]> = secrets.into_iter().map(|secret| key(secret.as_ref())).collect::<Result<_, _>>()?;
         if keys.is_empty() {
-            return Err(CookieError::new(
-                CookieErrorKind::Secret,
-                "a key ring needs a secret",
-            ));
+            return Err(CookieError::new(CookieErrorKind::Secret, "a key ring needs a secret"));
         }
         Ok(Self { keys })
     }
@@ -228,10 +211,7 @@ impl KeyRing {
     /// ```
     #[must_use]
     pub fn cookie_signature(&self, value: &str) -> String {
-        format!(
-            "{value}.{}",
-            STANDARD_NO_PAD.encode(self.sign(value.as_bytes()))
-        )
+        format!("{value}.{}", STANDARD_NO_PAD.encode(self.sign(value.as_bytes())))
     }
 
     /// The value that `cookie-signature` signed, if one of the keys made the signature. The last
@@ -276,11 +256,7 @@ impl KeyRing {
     }
 
     /// For each secret its key for one purpose and one cookie, newest first.
-    pub(super) fn derive(
-        &self,
-        purpose: &str,
-        name: &str,
-    ) -> impl Iterator<Item = Result<[u8; 32], CookieError>> {
+    pub(super) fn derive(&self, purpose: &str, name: &str) -> impl Iterator<Item = Result<[u8; 32], CookieError>> {
         self.keys.iter().map(move |key| {
             let mut derived = [0; 32];
             // A name holds no NUL, so no purpose and name can be taken for another pair.
@@ -296,11 +272,7 @@ impl KeyRing {
 pub(super) fn random<const N: usize>() -> Result<[u8; N], CookieError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| {
-        CookieError::new(
-            CookieErrorKind::Random,
-            "the operating system gave no random bytes",
-        )
-        .caused_by(error)
+        CookieError::new(CookieErrorKind::Random, "the operating system gave no random bytes").caused_by(error)
     })?;
     Ok(bytes)
 }
@@ -308,10 +280,6 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], CookieError> {
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.keys.len();
-        write!(
-            f,
-            "KeyRing({count} {})",
-            if count == 1 { "key" } else { "keys" }
-        )
+        write!(f, "KeyRing({count} {})", if count == 1 { "key" } else { "keys" })
     }
 }

@@ -56,8 +56,7 @@ impl SetCookie {
     /// - [`CookieErrorKind::TooLong`] if name and value together are over 4,096 bytes.
     pub fn to_header_value_at(&self, now: SystemTime) -> Result<HeaderValue, CookieError> {
         rules::check(self)?;
-        let mut line =
-            String::with_capacity(self.name.as_str().len() + self.value.as_str().len() + 128);
+        let mut line = String::with_capacity(self.name.as_str().len() + self.value.as_str().len() + 128);
         line.push_str(self.name.as_str());
         line.push('=');
         line.push_str(self.value.as_str());
@@ -75,10 +74,7 @@ impl SetCookie {
             attribute("; Path=", path);
         }
         if let Some(expires) = self.expires {
-            attribute(
-                "; Expires=",
-                &httpdate::fmt_http_date(rules::capped_expires(expires, now)),
-            );
+            attribute("; Expires=", &httpdate::fmt_http_date(rules::capped_expires(expires, now)));
         }
         if self.http_only {
             attribute("; HttpOnly", "");
@@ -96,11 +92,7 @@ impl SetCookie {
             attribute("; SameSite=", same_site.as_str());
         }
         let mut header = HeaderValue::try_from(line).map_err(|error| {
-            CookieError::new(
-                CookieErrorKind::Value,
-                "the cookie can't be put in a header",
-            )
-            .caused_by(error)
+            CookieError::new(CookieErrorKind::Value, "the cookie can't be put in a header").caused_by(error)
         })?;
         header.set_sensitive(true);
         Ok(header)

@@ -105,9 +105,7 @@ impl<'a> SealedJarMut<'a> {
     /// [`CookieErrorKind::Random`](super::CookieErrorKind::Random) for an encrypted one if the
     /// operating system has no random bytes.
     pub fn add(&mut self, mut cookie: SetCookie) -> Result<(), CookieError> {
-        cookie.value = self
-            .seal
-            .seal(self.keys, &cookie.name, &cookie.value.decoded())?;
+        cookie.value = self.seal.seal(self.keys, &cookie.name, &cookie.value.decoded())?;
         self.jar.add(cookie)
     }
 

@@ -128,11 +128,7 @@ impl SetCookie {
     /// `xn--` for others) or over 1,024 bytes.
     pub fn domain(mut self, domain: impl Into<Cow<'static, str>>) -> Result<Self, CookieError> {
         let domain = domain.into();
-        self.domain = if domain.is_empty() {
-            None
-        } else {
-            Some(checked_domain(domain)?)
-        };
+        self.domain = if domain.is_empty() { None } else { Some(checked_domain(domain)?) };
         Ok(self)
     }
 
@@ -261,6 +257,12 @@ impl SetCookie {
             priority: None,
             ..self.clone()
         }
+    }
+
+    /// The same cookie with another value.
+    pub(crate) fn with_value(mut self, value: CookieValue) -> Self {
+        self.value = value;
+        self
     }
 
     /// The cookie's name.

@@ -31,10 +31,7 @@ impl Site {
     /// ```
     #[must_use]
     pub fn https(host: impl AsRef<str>) -> Self {
-        Self {
-            secure: true,
-            host: bare_host(host.as_ref()),
-        }
+        Self { secure: true, host: bare_host(host.as_ref()) }
     }
 
     /// A site over plain HTTP. The host may have a port, as in a `Host` header; cookies know no
@@ -49,25 +46,16 @@ impl Site {
     /// ```
     #[must_use]
     pub fn http(host: impl AsRef<str>) -> Self {
-        Self {
-            secure: false,
-            host: bare_host(host.as_ref()),
-        }
+        Self { secure: false, host: bare_host(host.as_ref()) }
     }
 
     fn ip(&self) -> Option<IpAddr> {
-        self.host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse()
-            .ok()
+        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 
     /// Whether browsers trust the host although it is plain HTTP, since nothing leaves the machine.
     fn is_loopback(&self) -> bool {
-        self.host == "localhost"
-            || self.host.ends_with(".localhost")
-            || self.ip().is_some_and(|ip| ip.is_loopback())
+        self.host == "localhost" || self.host.ends_with(".localhost") || self.ip().is_some_and(|ip| ip.is_loopback())
     }
 
     /// Whether this host may set a cookie for that domain (RFC 6265bis, 5.1.3 and 5.7).
@@ -75,18 +63,11 @@ impl Site {
         if self.host.eq_ignore_ascii_case(domain) {
             return true;
         }
-        let name = domain
-            .strip_prefix('.')
-            .unwrap_or(domain)
-            .to_ascii_lowercase();
+        let name = domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase();
         if self.ip().is_some() {
             return false;
         }
-        let is_parent = self
-            .host
-            .strip_suffix(&name)
-            .is_some_and(|rest| rest.ends_with('.'))
-            && name.contains('.');
+        let is_parent = self.host.strip_suffix(&name).is_some_and(|rest| rest.ends_with('.')) && name.contains('.');
         self.host == name || is_parent
     }
 }
@@ -95,8 +76,7 @@ fn bare_host(host: &str) -> String {
     let without_port = match host.rsplit_once(':') {
         // A colon inside of brackets, or one of several, belongs to an IPv6 address.
         Some((name, port))
-            if port.bytes().all(|byte| byte.is_ascii_digit())
-                && (!name.contains(':') || name.ends_with(']')) =>
+            if port.bytes().all(|byte| byte.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) =>
         {
             name
         }
@@ -135,18 +115,14 @@ impl SetCookie {
         if let Some(domain) = &self.domain
             && !site.may_set_for(domain)
         {
-            return refused(format!(
-                "the host `{host}` can't set the cookie `{name}` for the Domain `{domain}`"
-            ));
+            return refused(format!("the host `{host}` can't set the cookie `{name}` for the Domain `{domain}`"));
         }
         if !self.secure || site.secure {
             Ok(Vec::new())
         } else if site.is_loopback() {
             Ok(vec![CookieWarning::SecureOnLoopback])
         } else {
-            refused(format!(
-                "the cookie `{name}` is Secure and `{host}` answers over plain HTTP; browsers drop it"
-            ))
+            refused(format!("the cookie `{name}` is Secure and `{host}` answers over plain HTTP; browsers drop it"))
         }
     }
 }
@@ -158,22 +134,10 @@ mod tests {
     #[test]
     fn a_host_sets_cookies_for_itself_and_what_is_above_it() {
         let site = Site::https("www.shop.example");
-        for good in [
-            "www.shop.example",
-            ".www.shop.example",
-            "shop.example",
-            ".SHOP.example",
-        ] {
+        for good in ["www.shop.example", ".www.shop.example", "shop.example", ".SHOP.example"] {
             assert!(site.may_set_for(good), "{good}");
         }
-        for bad in [
-            "example",
-            ".example",
-            "a.www.shop.example",
-            "op.example",
-            "ww.shop.example",
-            "other.example",
-        ] {
+        for bad in ["example", ".example", "a.www.shop.example", "op.example", "ww.shop.example", "other.example"] {
             assert!(!site.may_set_for(bad), "{bad}");
         }
     }
@@ -208,25 +172,10 @@ mod tests {
 
     #[test]
     fn loopback_is_recognised() {
-        for host in [
-            "localhost",
-            "app.LOCALHOST:80",
-            "127.0.0.1",
-            "127.9.9.9:1",
-            "[::1]",
-            "[::1]:3000",
-            "::1",
-        ] {
+        for host in ["localhost", "app.LOCALHOST:80", "127.0.0.1", "127.9.9.9:1", "[::1]", "[::1]:3000", "::1"] {
             assert!(Site::http(host).is_loopback(), "{host}");
         }
-        for host in [
-            "example.com",
-            "localhost.example.com",
-            "mylocalhost",
-            "128.0.0.1",
-            "[::2]",
-            "",
-        ] {
+        for host in ["example.com", "localhost.example.com", "mylocalhost", "128.0.0.1", "[::2]", ""] {
             assert!(!Site::http(host).is_loopback(), "{host}");
         }
     }

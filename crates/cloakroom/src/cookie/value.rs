@@ -91,9 +91,7 @@ impl CookieValue {
                 let at = at + (bytes.len() - inner.len()) / 2;
                 Err(CookieError::new(
                     CookieErrorKind::Value,
-                    format!(
-                        "the cookie's value has a character that is not allowed unencoded, at byte {at}"
-                    ),
+                    format!("the cookie's value has a character that is not allowed unencoded, at byte {at}"),
                 ))
             }
         }
@@ -169,10 +167,7 @@ fn try_decode(raw: &[u8]) -> Option<String> {
             }
             text.push_str(std::str::from_utf8(&run).ok()?);
         } else {
-            let plain = rest
-                .iter()
-                .position(|byte| *byte == b'%')
-                .unwrap_or(rest.len());
+            let plain = rest.iter().position(|byte| *byte == b'%').unwrap_or(rest.len());
             let (plain, after) = rest.split_at(plain);
             text.push_str(&String::from_utf8_lossy(plain));
             rest = after;
@@ -244,14 +239,8 @@ mod tests {
     #[test]
     fn every_control_character_is_refused_both_ways() {
         for control in (0..0x20).chain([0x7f]).map(char::from) {
-            assert!(
-                CookieValue::encode(format!("a{control}")).is_err(),
-                "{control:?}"
-            );
-            assert!(
-                CookieValue::verbatim(format!("a{control}")).is_err(),
-                "{control:?}"
-            );
+            assert!(CookieValue::encode(format!("a{control}")).is_err(), "{control:?}");
+            assert!(CookieValue::verbatim(format!("a{control}")).is_err(), "{control:?}");
         }
     }
 
@@ -260,29 +249,16 @@ mod tests {
         for good in ["", "\"\"", "\"a\"", "a=b"] {
             assert_eq!(CookieValue::verbatim(good).unwrap().as_str(), good);
         }
-        for bad in [
-            "\"", "\"a", "a\"", "a\"b", "\"a\"b\"", "a;b", "a,b", "a\\b", " ", "é",
-        ] {
+        for bad in ["\"", "\"a", "a\"", "a\"b", "\"a\"b\"", "a;b", "a,b", "a\\b", " ", "é"] {
             assert!(CookieValue::verbatim(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn decoding_gives_the_whole_value_back_if_any_part_is_bad() {
-        for bad in [
-            "%",
-            "%4",
-            "%4g",
-            "%g4",
-            "a%20b%",
-            "%C3",
-            "%C3é",
-            "%ED%A0%80",
-            "%C0%80",
-            "%F5%80%80%80",
-            "%%41",
-            "%C3%28",
-        ] {
+        for bad in
+            ["%", "%4", "%4g", "%g4", "a%20b%", "%C3", "%C3é", "%ED%A0%80", "%C0%80", "%F5%80%80%80", "%%41", "%C3%28"]
+        {
             assert_eq!(decode(bad.as_bytes()), bad);
         }
     }

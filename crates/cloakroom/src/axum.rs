@@ -1,0 +1,59 @@
+//! Extractors and responses for axum.
+
+use axum_core::body::Body;
+use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
+use axum_core::response::{IntoResponse, Response};
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderValue, StatusCode};
+
+use crate::middleware::{instead, status_of};
+use crate::session::{Session, SessionError, SessionErrorKind};
+
+/// The request's session. A store that fails is 503, a missing layer 500; both as [`SessionError`].
+impl<S: Sync> FromRequestParts<S> for Session {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Session, SessionError> {
+        Session::from_parts(parts).await
+    }
+}
+
+/// None only without a `SessionLayer`. A store that fails is 503 here too: a failure is no empty session.
+impl<S: Sync> OptionalFromRequestParts<S> for Session {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Session>, SessionError> {
+        match Session::from_parts(parts).await {
+            Ok(session) => Ok(Some(session)),
+            Err(error) if error.kind() == SessionErrorKind::MissingLayer => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// 503 with `Retry-After` where the store failed, 409 where the session is gone, else 500. The client is told no more.
+impl IntoResponse for SessionError {
+    fn into_response(self) -> Response {
+        report(&self);
+        let mut response: Response = instead(status_of(&self));
+        *response.body_mut() = match self.kind() {
+            // Told to the developer who has forgotten it; it holds nothing to hide.
+            SessionErrorKind::MissingLayer => Body::from(self.to_string()),
+            SessionErrorKind::Gone => {
+                Body::from("The session has ended or has been renewed meanwhile. Please try again.")
+            }
+            _ if response.status() == StatusCode::SERVICE_UNAVAILABLE => Body::from("Please try again in a moment."),
+            _ => Body::empty(),
+        };
+        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+        response
+    }
+}
+
+fn report(error: &SessionError) {
+    match error.kind() {
+        SessionErrorKind::Gone => tracing::debug!("a session was gone when it was to be changed"),
+        _ => tracing::error!(error = error as &dyn std::error::Error, "a session failed"),
+    }
+}

@@ -1,0 +1,88 @@
+//! What the client gets when the handler has answered and the commit has ended.
+
+use http::header::{CACHE_CONTROL, COOKIE, RETRY_AFTER, SET_COOKIE, VARY};
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use super::config::{Config, OnGone};
+use super::ticket;
+use crate::session::{Session, SessionError, SessionErrorKind, TicketDue};
+
+/// How long a client is asked to wait for a store that failed.
+const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
+
+/// The response of a handler that has read its session and left nothing to write.
+pub(super) fn untouched(headers: &mut HeaderMap) {
+    vary_by_cookie(headers);
+}
+
+/// The response after a commit.
+pub(super) fn after_commit<B: Default>(
+    config: &Config,
+    session: &Session,
+    committed: Result<(), SessionError>,
+    mut response: Response<B>,
+) -> Response<B> {
+    let error = match committed {
+        Ok(()) => match set_cookie(config, session, response.headers_mut()) {
+            Ok(()) => return response,
+            Err(error) => {
+                tracing::error!(error = &error as &dyn std::error::Error, "a session cookie could not be written");
+                return instead(StatusCode::INTERNAL_SERVER_ERROR);
+            }
+        },
+        Err(error) => error,
+    };
+    if error.kind() == SessionErrorKind::Gone {
+        tracing::debug!("a session was gone when its changes were to be written");
+        if config.on_gone == OnGone::KeepResponse {
+            vary_by_cookie(response.headers_mut());
+            return response;
+        }
+        return instead(StatusCode::CONFLICT);
+    }
+    tracing::error!(error = &error as &dyn std::error::Error, "a session could not be written");
+    instead(status_of(&error))
+}
+
+/// The status that stands for an error of a session.
+pub(crate) fn status_of(error: &SessionError) -> StatusCode {
+    use SessionErrorKind as Kind;
+    match error.kind() {
+        Kind::Store | Kind::Contention | Kind::Unknown => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Gone => StatusCode::CONFLICT,
+        _ => StatusCode::INTERNAL_SERVER_ERROR,
+    }
+}
+
+/// A response of ours: nothing of the handler's stays, neither body nor headers.
+pub(crate) fn instead<B: Default>(status: StatusCode) -> Response<B> {
+    let mut response = Response::new(B::default());
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    }
+    response
+}
+
+fn set_cookie(config: &Config, session: &Session, headers: &mut HeaderMap) -> Result<(), crate::cookie::CookieError> {
+    vary_by_cookie(headers);
+    let line = match session.ticket_due() {
+        (TicketDue::Issue, Some(ticket)) => ticket::issue(config, &ticket)?,
+        (TicketDue::Remove, _) => ticket::take_back(config)?,
+        _ => return Ok(()),
+    };
+    headers.append(SET_COOKIE, line);
+    // No cache may hand one visitor's ticket to another, whatever the handler said.
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    Ok(())
+}
+
+fn vary_by_cookie(headers: &mut HeaderMap) {
+    let names = headers.get_all(VARY).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let is_said = names.map(<[u8]>::trim_ascii).any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie"));
+    if !is_said {
+        headers.append(VARY, HeaderValue::from_name(COOKIE));
+    }
+}

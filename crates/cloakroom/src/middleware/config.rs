@@ -1,0 +1,262 @@
+//! How a layer is set up, and what it refuses.
+
+use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::service::SessionLayer;
+use crate::clock::Clock;
+use crate::cookie::{CookieError, CookieName, CookieValue, KeyRing, Priority, SameSite, SetCookie};
+use crate::session::{Policy, Settings};
+use crate::store::Store;
+
+/// What a layer knows, checked.
+#[derive(Debug)]
+pub(crate) struct Config {
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) keys: KeyRing,
+    /// The session cookie with all its attributes, but without a value.
+    pub(crate) cookie: SetCookie,
+    pub(crate) persistent: bool,
+    pub(crate) on_gone: OnGone,
+}
+
+/// What the client gets if the session was gone when the handler's changes were to be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnGone {
+    /// 409 Conflict in place of the handler's response, which speaks of changes that were not kept.
+    #[default]
+    Conflict,
+    /// The handler's response, though its changes of the session are lost.
+    KeepResponse,
+}
+
+/// Sets up a [`SessionLayer`]; every setting has a default.
+///
+/// ```
+/// use cloakroom::{SessionLayer, cookie::KeyRing, store::MemoryStore};
+/// use std::time::Duration;
+///
+/// let keys = KeyRing::new("a secret of 32 bytes or more, from your secret store")?;
+/// let layer = SessionLayer::builder(MemoryStore::new(), keys)
+///     .idle_timeout(Duration::from_secs(30 * 60))
+///     .absolute_timeout(Duration::from_secs(12 * 60 * 60))
+///     .build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "a builder does nothing until `build`"]
+pub struct SessionLayerBuilder {
+    store: Arc<dyn Store>,
+    keys: KeyRing,
+    clock: Clock,
+    policy: Policy,
+    deadline: Duration,
+    name: CookieName,
+    path: Cow<'static, str>,
+    domain: Option<Cow<'static, str>>,
+    same_site: SameSite,
+    priority: Option<Priority>,
+    partitioned: bool,
+    insecure_http: bool,
+    persistent: bool,
+    on_gone: OnGone,
+}
+
+const DEFAULT_NAME: CookieName = CookieName::from_static("__Host-sid");
+
+impl SessionLayerBuilder {
+    pub(super) fn new(store: Arc<dyn Store>, keys: KeyRing) -> SessionLayerBuilder {
+        SessionLayerBuilder {
+            store,
+            keys,
+            clock: Clock::system(),
+            policy: Policy {
+                idle: Duration::from_secs(60 * 60),
+                absolute: Duration::from_secs(24 * 60 * 60),
+                size_limit: 64 * 1024,
+            },
+            deadline: Duration::from_secs(2),
+            name: DEFAULT_NAME,
+            path: Cow::Borrowed("/"),
+            domain: None,
+            same_site: SameSite::Lax,
+            priority: None,
+            partitioned: false,
+            insecure_http: false,
+            persistent: false,
+            on_gone: OnGone::default(),
+        }
+    }
+
+    /// A session that nobody uses for this long ends (default: 1 hour). It may end early by a tenth of that, at most by
+    /// five minutes, since not every request is worth a write.
+    pub fn idle_timeout(mut self, idle: Duration) -> SessionLayerBuilder {
+        self.policy.idle = idle;
+        self
+    }
+
+    /// A session ends this long after it began or after its last log-in, however busy it is (default: 24 hours).
+    pub fn absolute_timeout(mut self, absolute: Duration) -> SessionLayerBuilder {
+        self.policy.absolute = absolute;
+        self
+    }
+
+    /// The bytes that the keys and values of one session may take as JSON (default: 65,536).
+    pub fn size_limit(mut self, bytes: usize) -> SessionLayerBuilder {
+        self.policy.size_limit = bytes;
+        self
+    }
+
+    /// How long a load or a commit may take before it is a 503 (default: 2 seconds). Needs the feature `tokio`, without
+    /// which the store's own deadline is the only one.
+    pub fn deadline(mut self, deadline: Duration) -> SessionLayerBuilder {
+        self.deadline = deadline;
+        self
+    }
+
+    /// The name of the session cookie (default: `__Host-sid`).
+    pub fn cookie_name(mut self, name: CookieName) -> SessionLayerBuilder {
+        self.name = name;
+        self
+    }
+
+    /// The Path of the session cookie (default: `/`). Other paths need a name without `__Host-`.
+    pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> SessionLayerBuilder {
+        self.path = path.into();
+        self
+    }
+
+    /// The Domain of the session cookie, which shares it with all subdomains (default: none, the host alone). Needs a name
+    /// without `__Host-`.
+    pub fn domain(mut self, domain: impl Into<Cow<'static, str>>) -> SessionLayerBuilder {
+        self.domain = Some(domain.into());
+        self
+    }
+
+    /// When other sites' requests carry the session cookie (default: Lax, on top-level navigation only).
+    pub fn same_site(mut self, same_site: SameSite) -> SessionLayerBuilder {
+        self.same_site = same_site;
+        self
+    }
+
+    /// The Priority of the session cookie, by which Chromium chooses what to evict first (default: none).
+    pub fn priority(mut self, priority: Priority) -> SessionLayerBuilder {
+        self.priority = Some(priority);
+        self
+    }
+
+    /// Keeps a cookie jar of its own for each site that embeds this one (CHIPS; default: off).
+    pub fn partitioned(mut self, partitioned: bool) -> SessionLayerBuilder {
+        self.partitioned = partitioned;
+        self
+    }
+
+    /// Whether the session cookie outlives the browser (default: no). It then carries the session's absolute end. Single
+    /// sessions choose for themselves with [`remember`](crate::Session::remember).
+    pub fn persistent(mut self, persistent: bool) -> SessionLayerBuilder {
+        self.persistent = persistent;
+        self
+    }
+
+    /// For plain HTTP, as on a developer's machine: drops the Secure attribute, and the prefix of the name that would need
+    /// it. Whoever shares the network can then take over sessions.
+    pub fn insecure_http(mut self) -> SessionLayerBuilder {
+        self.insecure_http = true;
+        self
+    }
+
+    /// What happens to the response if the session was gone at commit (default: 409 in its place).
+    pub fn on_gone(mut self, on_gone: OnGone) -> SessionLayerBuilder {
+        self.on_gone = on_gone;
+        self
+    }
+
+    /// The clock that decides about expiry (default: the system's).
+    pub fn clock(mut self, clock: Clock) -> SessionLayerBuilder {
+        self.clock = clock;
+        self
+    }
+
+    /// The layer.
+    ///
+    /// # Errors
+    ///
+    /// If browsers would refuse the session cookie, or a timeout is zero, or the idle timeout is longer than the absolute
+    /// one.
+    pub fn build(self) -> Result<SessionLayer, ConfigError> {
+        let Policy { idle, absolute, .. } = self.policy;
+        if idle.is_zero() || self.deadline.is_zero() {
+            return Err(ConfigError(Fault::ZeroTimeout));
+        }
+        if idle > absolute {
+            return Err(ConfigError(Fault::IdleBeyondAbsolute));
+        }
+        let cookie = self.cookie().map_err(|error| ConfigError(Fault::Cookie(error)))?;
+        let settings = Settings { store: self.store, clock: self.clock, policy: self.policy, deadline: self.deadline };
+        let config = Config {
+            settings: Arc::new(settings),
+            keys: self.keys,
+            cookie,
+            persistent: self.persistent,
+            on_gone: self.on_gone,
+        };
+        Ok(SessionLayer::from_config(config))
+    }
+
+    fn cookie(&self) -> Result<SetCookie, CookieError> {
+        let name = match self.name.prefix() {
+            Some(prefix) if self.insecure_http => {
+                CookieName::new(self.name.as_str()[prefix.as_str().len()..].to_owned())?
+            }
+            _ => self.name.clone(),
+        };
+        let mut cookie = SetCookie::new(name, CookieValue::verbatim("")?)?
+            .path(self.path.clone())?
+            .http_only(true)
+            .secure(!self.insecure_http)
+            .same_site(self.same_site)
+            .partitioned(self.partitioned);
+        if let Some(domain) = &self.domain {
+            cookie = cookie.domain(domain.clone())?;
+        }
+        if let Some(priority) = self.priority {
+            cookie = cookie.priority(priority);
+        }
+        cookie.to_header_value()?;
+        Ok(cookie)
+    }
+}
+
+/// Why a layer can't be set up so.
+#[derive(Debug)]
+pub struct ConfigError(Fault);
+
+#[derive(Debug)]
+enum Fault {
+    Cookie(CookieError),
+    ZeroTimeout,
+    IdleBeyondAbsolute,
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Fault::Cookie(_) => "browsers would refuse this session cookie",
+            Fault::ZeroTimeout => "a timeout of zero would end each session at once",
+            Fault::IdleBeyondAbsolute => "the idle timeout is longer than the absolute timeout",
+        })
+    }
+}
+
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match &self.0 {
+            Fault::Cookie(error) => Some(error),
+            Fault::ZeroTimeout | Fault::IdleBeyondAbsolute => None,
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! The way of a response: the handler, then the commit, and only then the headers leave.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use http::Response;
+use pin_project_lite::pin_project;
+
+use super::answer;
+use super::load::Slot;
+use crate::session::{Session, SessionError};
+
+pin_project! {
+    /// The response of a [`SessionService`](super::SessionService).
+    ///
+    /// Dropped while the handler runs, it changes nothing. Dropped while the commit runs, it lets that go on (feature
+    /// `tokio`): the handler has finished, and what it did is kept though the client has hung up.
+    #[must_use = "futures do nothing unless polled"]
+    pub struct ResponseFuture<F, B> {
+        #[pin]
+        handler: F,
+        slot: Slot,
+        commit: Option<Commit<B>>,
+    }
+
+    impl<F, B> PinnedDrop for ResponseFuture<F, B> {
+        fn drop(this: Pin<&mut Self>) {
+            if let Some(commit) = this.project().commit.take() {
+                finish_detached(commit.writing);
+            }
+        }
+    }
+}
+
+/// A commit that waits for the store, and the response that waits for the commit.
+struct Commit<B> {
+    response: Response<B>,
+    writing: Writing,
+}
+
+type Writing = Pin<Box<dyn Future<Output = Result<(), SessionError>> + Send>>;
+
+impl<F, B> ResponseFuture<F, B> {
+    pub(super) fn new(handler: F, slot: Slot) -> ResponseFuture<F, B> {
+        ResponseFuture { handler, slot, commit: None }
+    }
+}
+
+impl<F, B, E> Future for ResponseFuture<F, B>
+where
+    F: Future<Output = Result<Response<B>, E>>,
+    B: Default,
+{
+    type Output = Result<Response<B>, E>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        if this.commit.is_none() {
+            let mut response = match ready!(this.handler.poll(cx)) {
+                Ok(response) => response,
+                Err(error) => {
+                    this.slot.close();
+                    return Poll::Ready(Err(error));
+                }
+            };
+            let Some(session) = this.slot.session() else {
+                this.slot.close();
+                return Poll::Ready(Ok(response));
+            };
+            if !session.needs_commit() {
+                session.close();
+                answer::untouched(response.headers_mut());
+                return Poll::Ready(Ok(response));
+            }
+            *this.commit = Some(Commit { response, writing: Box::pin(commit(session.clone())) });
+        }
+        let (Some(session), Some(commit)) = (this.slot.session(), this.commit.as_mut()) else {
+            return Poll::Pending;
+        };
+        let committed = ready!(commit.writing.as_mut().poll(cx));
+        match this.commit.take() {
+            Some(Commit { response, .. }) => {
+                Poll::Ready(Ok(answer::after_commit(this.slot.config(), session, committed, response)))
+            }
+            None => Poll::Pending,
+        }
+    }
+}
+
+async fn commit(session: Session) -> Result<(), SessionError> {
+    session.commit().await
+}
+
+#[cfg(feature = "tokio")]
+fn finish_detached(writing: Writing) {
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    runtime.spawn(async move {
+        if let Err(error) = writing.await {
+            tracing::error!(
+                error = &error as &dyn std::error::Error,
+                "a session could not be written, and the client is gone"
+            );
+        }
+    });
+}
+
+/// Without a runtime there is nobody to go on with it.
+#[cfg(not(feature = "tokio"))]
+fn finish_detached(_: Writing) {}
+
+impl<F, B> fmt::Debug for ResponseFuture<F, B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ResponseFuture(…)")
+    }
+}

@@ -1,0 +1,84 @@
+//! From a request to its session: the first one that asks makes it load.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use http::HeaderMap;
+use http::request::Parts;
+use tokio::sync::OnceCell;
+
+use super::config::Config;
+use super::ticket;
+use crate::session::{Session, SessionError, SessionErrorKind, within};
+use crate::store::{Loaded, StoreError, StoreErrorKind};
+
+/// The place of a request's session, empty until somebody asks for it.
+#[derive(Clone, Debug)]
+pub(super) struct Slot(Arc<Place>);
+
+#[derive(Debug)]
+struct Place {
+    config: Arc<Config>,
+    session: OnceCell<Session>,
+    /// The response has left: a session that is loaded now can't be committed.
+    closed: AtomicBool,
+}
+
+impl Slot {
+    pub(super) fn new(config: Arc<Config>) -> Slot {
+        Slot(Arc::new(Place { config, session: OnceCell::new(), closed: AtomicBool::new(false) }))
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    /// The session, if anybody has asked for it.
+    pub(super) fn session(&self) -> Option<&Session> {
+        self.0.session.get()
+    }
+
+    /// The response leaves.
+    pub(super) fn close(&self) {
+        self.0.closed.store(true, Ordering::Release);
+    }
+
+    async fn load(&self, headers: &HeaderMap) -> Result<Session, SessionError> {
+        let session = self.0.session.get_or_try_init(|| load(&self.0.config, headers)).await?;
+        if self.0.closed.load(Ordering::Acquire) {
+            session.close();
+        }
+        Ok(session.clone())
+    }
+}
+
+impl Session {
+    /// The session of a request, loaded. The second call gives the same one.
+    ///
+    /// Handlers of axum simply take a `Session` as an argument; this is for the services of others.
+    ///
+    /// # Errors
+    ///
+    /// [`MissingLayer`](SessionErrorKind::MissingLayer) if no `SessionLayer` has seen the request,
+    /// [`Store`](SessionErrorKind::Store) if the store fails.
+    pub async fn from_parts(parts: &Parts) -> Result<Session, SessionError> {
+        let slot = parts.extensions.get::<Slot>().ok_or_else(|| SessionError::new(SessionErrorKind::MissingLayer))?;
+        slot.load(&parts.headers).await
+    }
+}
+
+async fn load(config: &Config, headers: &HeaderMap) -> Result<Session, SessionError> {
+    let settings = &config.settings;
+    let Some(ticket) = ticket::find(config, headers) else { return Ok(Session::empty(settings.clone(), false)) };
+    let answer = within(settings.deadline, settings.store.load(&ticket.key, settings.clock.now())).await;
+    let loaded = match answer {
+        Ok(Ok(loaded)) => loaded,
+        Ok(Err(error)) => return Err(error.into()),
+        Err(_) => return Err(StoreError::new(StoreErrorKind::Timeout).into()),
+    };
+    Ok(match loaded {
+        Loaded::Found(found) => Session::found(settings.clone(), ticket.key, found, ticket.outdated),
+        Loaded::Superseded => Session::empty(settings.clone(), true),
+        Loaded::Missing => Session::empty(settings.clone(), false),
+    })
+}

@@ -1,0 +1,67 @@
+//! The session cookie: `s:<id>.<signature>`, percent-encoded, as Express signs it.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use http::{HeaderMap, HeaderValue};
+
+use super::config::Config;
+use crate::cookie::{self, CookieError, CookieValue};
+use crate::record::{SessionId, StoreKey};
+use crate::session::Ticket;
+
+/// How many cookies of the name are tried. A browser sends several where cookies of other paths or domains have the same
+/// name; nobody has an honest reason for more.
+const MOST_TRIED: usize = 16;
+
+/// A browser keeps no longer cookie.
+const LONGEST: usize = 4096;
+
+/// A ticket that one of our keys has signed.
+#[derive(Debug)]
+pub(super) struct Valid {
+    pub(super) key: StoreKey,
+    /// It was not the newest key.
+    pub(super) outdated: bool,
+}
+
+/// The first valid ticket among the request's cookies, wherever it stands.
+pub(super) fn find(config: &Config, headers: &HeaderMap) -> Option<Valid> {
+    let values = cookie::values(headers, config.cookie.name().as_str());
+    values.take(MOST_TRIED).find_map(|raw| verify(config, raw))
+}
+
+fn verify(config: &Config, raw: &[u8]) -> Option<Valid> {
+    if raw.len() > LONGEST {
+        return None;
+    }
+    let text = cookie::decode(raw);
+    let (id, signature) = text.strip_prefix("s:")?.rsplit_once('.')?;
+    let mut mac = [0_u8; 32];
+    let is_whole = STANDARD_NO_PAD.decode_slice(signature, &mut mac) == Ok(mac.len());
+    if id.is_empty() || !is_whole {
+        return None;
+    }
+    let key_number = config.keys.verify(id.as_bytes(), &mac)?;
+    Some(Valid { key: StoreKey::from(SessionId::from_ticket(id)), outdated: key_number > 0 })
+}
+
+/// The Set-Cookie line that hands out a ticket.
+pub(crate) fn issue(config: &Config, ticket: &Ticket) -> Result<HeaderValue, CookieError> {
+    let value = CookieValue::encode(config.keys.express_sign(&ticket.id))?;
+    let mut cookie = config.cookie.clone().with_value(value);
+    if ticket.persistent.unwrap_or(config.persistent) {
+        cookie = cookie.expires(ticket.end.into());
+    }
+    secret(cookie.to_header_value_at(config.settings.clock.now().into())?)
+}
+
+/// The Set-Cookie line that takes the ticket away.
+pub(super) fn take_back(config: &Config) -> Result<HeaderValue, CookieError> {
+    config.cookie.removal().to_header_value()
+}
+
+/// Marked so that no log of headers prints it.
+fn secret(mut line: HeaderValue) -> Result<HeaderValue, CookieError> {
+    line.set_sensitive(true);
+    Ok(line)
+}

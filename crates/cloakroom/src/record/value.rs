@@ -1,0 +1,252 @@
+//! One value of a session: JSON that every store gives back the same.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::finite;
+
+/// How deep arrays and objects may stand in each other. Deeper values are refused: not every database keeps them.
+pub const MAX_DEPTH: usize = 100;
+
+/// One value of a session, as JSON text. It stays text until somebody asks for it.
+///
+/// It holds what every store can keep: nesting up to [`MAX_DEPTH`], integers in the range of `i64`, finite floats.
+/// The rest is refused here, so that nothing is rounded or lost later. Debug prints its length only.
+///
+/// ```
+/// use cloakroom::record::Value;
+///
+/// let value = Value::serialize(&vec![1, 2])?;
+/// assert_eq!(value.as_json(), "[1,2]");
+/// assert_eq!(value.deserialize::<Vec<u8>>()?, [1, 2]);
+/// assert!(Value::serialize(&u64::MAX).is_err());
+/// assert!(Value::serialize(&f64::NAN).is_err());
+/// # Ok::<(), cloakroom::record::ValueError>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Value(Arc<str>);
+
+impl Value {
+    /// The value as JSON.
+    ///
+    /// # Errors
+    ///
+    /// If it can't be serialised, or holds what not every store can keep (see the type).
+    pub fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Value, ValueError> {
+        let text = serde_json::to_string(value).map_err(|source| ValueError::json(Kind::NotSerializable, source))?;
+        check(&text)?;
+        // JSON has no word for NaN and the infinities, and serde_json writes `null` in their place.
+        if text.contains("null") {
+            finite::check(value)?;
+        }
+        Ok(Value(text.into()))
+    }
+
+    /// A value from JSON text.
+    ///
+    /// # Errors
+    ///
+    /// If it is no JSON, or holds what not every store can keep (see the type).
+    pub fn from_json(text: &str) -> Result<Value, ValueError> {
+        serde_json::from_str::<serde::de::IgnoredAny>(text)
+            .map_err(|source| ValueError::json(Kind::NotJson, source))?;
+        let text = text.trim_ascii();
+        check(text)?;
+        Ok(Value(text.into()))
+    }
+
+    /// The value as a Rust type.
+    ///
+    /// # Errors
+    ///
+    /// If it is of another type.
+    pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
+        serde_json::from_str(&self.0).map_err(|source| ValueError::json(Kind::OtherType, source))
+    }
+
+    /// The JSON text.
+    pub fn as_json(&self) -> &str {
+        &self.0
+    }
+
+    /// The number, if the value is an integer.
+    pub fn as_i64(&self) -> Option<i64> {
+        self.0.parse().ok()
+    }
+}
+
+impl From<i64> for Value {
+    fn from(number: i64) -> Value {
+        Value(number.to_string().into())
+    }
+}
+
+impl fmt::Debug for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Value({} bytes)", self.0.len())
+    }
+}
+
+/// Goes through valid JSON once: the depth, and the range of the numbers.
+fn check(text: &str) -> Result<(), ValueError> {
+    let bytes = text.as_bytes();
+    let (mut at, mut depth) = (0, 0);
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => at = end_of_string(bytes, at),
+            b'[' | b'{' => {
+                depth += 1;
+                if depth > MAX_DEPTH {
+                    return Err(ValueError(Kind::TooDeep, None));
+                }
+            }
+            b']' | b'}' => depth -= 1,
+            b'-' | b'0'..=b'9' => {
+                let start = at;
+                while at < bytes.len() && matches!(bytes[at], b'-' | b'+' | b'.' | b'e' | b'E' | b'0'..=b'9') {
+                    at += 1;
+                }
+                check_number(&text[start..at])?;
+                continue;
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    Ok(())
+}
+
+/// The index of the closing quote of the string that opens at `open`.
+fn end_of_string(bytes: &[u8], open: usize) -> usize {
+    let mut at = open + 1;
+    while at < bytes.len() && bytes[at] != b'"' {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    at
+}
+
+fn check_number(text: &str) -> Result<(), ValueError> {
+    let fits = if text.bytes().any(|byte| matches!(byte, b'.' | b'e' | b'E')) {
+        text.parse::<f64>().is_ok_and(f64::is_finite)
+    } else {
+        text.parse::<i64>().is_ok()
+    };
+    if fits { Ok(()) } else { Err(ValueError(Kind::NumberRange, None)) }
+}
+
+/// Why a value can't be kept, or can't be read as the type that was asked for. Never tells the value.
+#[derive(Debug)]
+pub struct ValueError(Kind, Option<JsonFault>);
+
+use ValueErrorKind as Kind;
+
+/// The kinds of [`ValueError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ValueErrorKind {
+    /// The type's own serialisation failed, for example on a map whose keys are no strings.
+    NotSerializable,
+    /// A text is no JSON.
+    NotJson,
+    /// The value is there, but of another type than was asked for.
+    OtherType,
+    /// It is nested deeper than [`MAX_DEPTH`].
+    TooDeep,
+    /// It holds an integer beyond `i64`, or a float that is not finite.
+    NumberRange,
+}
+
+impl ValueError {
+    /// What kind of error it is.
+    pub fn kind(&self) -> ValueErrorKind {
+        self.0
+    }
+
+    pub(super) fn number_range() -> ValueError {
+        ValueError(Kind::NumberRange, None)
+    }
+
+    fn json(kind: Kind, source: serde_json::Error) -> ValueError {
+        ValueError(kind, Some(JsonFault { category: source.classify(), line: source.line(), column: source.column() }))
+    }
+}
+
+impl fmt::Display for ValueError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Kind::NotSerializable => f.write_str("the value can't be serialised"),
+            Kind::NotJson => f.write_str("the value is no JSON"),
+            Kind::OtherType => f.write_str("the value is of another type than was asked for"),
+            Kind::TooDeep => write!(f, "the value is nested deeper than {MAX_DEPTH} levels"),
+            Kind::NumberRange => {
+                f.write_str("the value holds a number that not every store keeps: beyond i64, or not finite")
+            }
+        }
+    }
+}
+
+impl std::error::Error for ValueError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.1.as_ref().map(|fault| fault as _)
+    }
+}
+
+/// What serde_json said, without its message: that one quotes the value.
+#[derive(Debug)]
+struct JsonFault {
+    category: serde_json::error::Category,
+    line: usize,
+    column: usize,
+}
+
+impl fmt::Display for JsonFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "JSON {:?} error at line {} column {}", self.category, self.line, self.column)
+    }
+}
+
+impl std::error::Error for JsonFault {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind_of<T: Serialize + ?Sized>(value: &T) -> Option<ValueErrorKind> {
+        Value::serialize(value).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn what_no_store_can_keep_is_refused() {
+        assert_eq!(kind_of(&(i64::MAX as u64 + 1)), Some(Kind::NumberRange));
+        assert_eq!(kind_of(&i128::MIN), Some(Kind::NumberRange));
+        assert_eq!(kind_of(&[f64::NAN]), Some(Kind::NumberRange));
+        assert_eq!(kind_of(&Some(f32::INFINITY)), Some(Kind::NumberRange));
+        let nested =
+            |levels: usize| serde_json::from_str::<serde_json::Value>(&("[".repeat(levels) + &"]".repeat(levels)));
+        assert_eq!(kind_of(&nested(MAX_DEPTH).unwrap()), None);
+        assert_eq!(kind_of(&nested(MAX_DEPTH + 1).unwrap()), Some(Kind::TooDeep));
+        let by_pair = std::collections::BTreeMap::from([((1, 2), 3)]);
+        assert_eq!(kind_of(&by_pair), Some(Kind::NotSerializable));
+    }
+
+    #[test]
+    fn what_only_looks_bad_is_kept() {
+        for text in [r#""[[[{{{ 99999999999999999999 \" \\""#, "null", "[null,1.0,-0.0]", "9007199254740993", "1e300"] {
+            assert_eq!(Value::from_json(text).unwrap().as_json(), text);
+        }
+        assert_eq!(kind_of(&Option::<u8>::None), None);
+        assert_eq!(kind_of("null"), None);
+    }
+
+    #[test]
+    fn errors_and_debug_never_tell_the_value() {
+        let value = Value::serialize("hunter2").unwrap();
+        let error = value.deserialize::<u8>().unwrap_err();
+        let chain = format!("{value:?} {error} {error:?} {}", std::error::Error::source(&error).unwrap());
+        assert!(!chain.contains("hunter2"), "{chain}");
+        assert_eq!(error.kind(), Kind::OtherType);
+    }
+}

@@ -1,0 +1,55 @@
+//! Bounded waiting. Without the feature `tokio` there is no timer, and the store's own deadline is the only one.
+
+use std::future::Future;
+use std::time::Duration;
+
+/// The deadline has passed.
+#[derive(Debug)]
+pub(crate) struct Elapsed;
+
+/// Waits for a future, but not for longer than `limit`.
+#[cfg(feature = "tokio")]
+pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
+    let mut future = std::pin::pin!(future);
+    // A store that answers at once costs no timer.
+    let first = std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx))).await;
+    match first {
+        std::task::Poll::Ready(answer) => Ok(answer),
+        std::task::Poll::Pending => tokio::time::timeout(limit, future).await.map_err(|_| Elapsed),
+    }
+}
+
+/// Waits for a future.
+#[cfg(not(feature = "tokio"))]
+pub(crate) async fn within<T>(_: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
+    Ok(future.await)
+}
+
+/// Steps aside for a random moment, longer with each attempt, so that those who collided do not collide again.
+pub(crate) async fn back_off(attempt: u32) {
+    use std::hash::{BuildHasher, Hasher};
+
+    let longest = 1_u64 << attempt.min(5);
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    let moment = Duration::from_micros(random % (longest * 1_000));
+    pause(moment).await;
+}
+
+#[cfg(feature = "tokio")]
+async fn pause(moment: Duration) {
+    tokio::time::sleep(moment).await;
+}
+
+#[cfg(not(feature = "tokio"))]
+async fn pause(_: Duration) {
+    let mut yielded = false;
+    std::future::poll_fn(|cx| {
+        if yielded {
+            return std::task::Poll::Ready(());
+        }
+        yielded = true;
+        cx.waker().wake_by_ref();
+        std::task::Poll::Pending
+    })
+    .await;
+}

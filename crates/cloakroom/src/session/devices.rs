@@ -1,0 +1,74 @@
+//! A user's other sessions, seen from one of them.
+
+use super::error::{SessionError, SessionErrorKind as Kind};
+use super::{Session, within};
+use crate::record::{Handle, UserId};
+use crate::store::{Directory, Entry, StoreError, StoreErrorKind, StoreFuture};
+
+/// One of a user's sessions, as a devices page shows it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Device {
+    /// What the store tells of the session.
+    pub entry: Entry,
+    /// Whether it is the session that asks.
+    pub is_current: bool,
+}
+
+impl Session {
+    /// The sessions of this session's user, the last seen first; empty while nobody has logged in.
+    ///
+    /// # Errors
+    ///
+    /// [`NoDirectory`](super::SessionErrorKind::NoDirectory) if the store can't tell,
+    /// [`Store`](super::SessionErrorKind::Store) if it fails.
+    pub async fn devices(&self) -> Result<Vec<Device>, SessionError> {
+        let Some(user) = self.stored_user() else { return Ok(Vec::new()) };
+        let now = self.0.settings.clock.now();
+        let entries = self.ask(self.directory()?.list(&user, now)).await?;
+        let mine = self.handle();
+        let device = |entry: Entry| Device { is_current: Some(&entry.handle) == mine.as_ref(), entry };
+        Ok(entries.into_iter().map(device).collect())
+    }
+
+    /// Ends another session of this session's user; tells whether there was one with this handle. The session that asks is
+    /// no other: [`log_out`](Session::log_out) ends it.
+    ///
+    /// # Errors
+    ///
+    /// As [`devices`](Session::devices).
+    pub async fn revoke(&self, handle: &Handle) -> Result<bool, SessionError> {
+        let Some(user) = self.stored_user() else { return Ok(false) };
+        if Some(handle) == self.handle().as_ref() {
+            return Ok(false);
+        }
+        self.ask(self.directory()?.revoke(&user, handle, self.0.settings.clock.now())).await
+    }
+
+    /// Ends all other sessions of this session's user; tells how many.
+    ///
+    /// # Errors
+    ///
+    /// As [`devices`](Session::devices).
+    pub async fn revoke_others(&self) -> Result<u64, SessionError> {
+        let Some(user) = self.stored_user() else { return Ok(0) };
+        let mine = self.handle();
+        self.ask(self.directory()?.revoke_all(&user, mine.as_ref(), self.0.settings.clock.now())).await
+    }
+
+    /// The user that the stored session is bound to: a log-in that is still pending opens nothing.
+    fn stored_user(&self) -> Option<UserId> {
+        self.0.state().live()?.record.user.clone()
+    }
+
+    fn directory(&self) -> Result<&dyn Directory, SessionError> {
+        self.0.settings.store.directory().ok_or_else(|| SessionError::new(Kind::NoDirectory))
+    }
+
+    async fn ask<T>(&self, answer: StoreFuture<'_, T>) -> Result<T, SessionError> {
+        match within(self.0.settings.deadline, answer).await {
+            Ok(answer) => Ok(answer?),
+            Err(_) => Err(StoreError::new(StoreErrorKind::Timeout).into()),
+        }
+    }
+}

@@ -1,0 +1,364 @@
+//! The session as a handler holds it.
+
+mod deadline;
+mod devices;
+mod error;
+mod key;
+mod settings;
+mod state;
+mod write;
+
+pub use devices::Device;
+pub use error::{SessionError, SessionErrorKind};
+pub use key::{AsKey, Key};
+
+pub(crate) use deadline::within;
+pub(crate) use settings::Settings;
+pub(crate) use state::{Policy, TicketDue};
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use self::state::{Own, Remember, State};
+use crate::clock::Timestamp;
+use crate::record::{Handle, IdError, Lifetime, StoreKey, UserId, Value};
+use crate::store::Found;
+
+/// The session of one request: values of one browser, kept on the server.
+///
+/// A handler takes it as an argument; the data is then loaded. `get`, `insert`, `remove`, `add` and the like are plain
+/// calls: what they change is written once, when the handler's response is ready and before it leaves. If the session
+/// can't be written the client gets an error, and not the response.
+///
+/// Two requests that run at once change the same session key by key; neither undoes the other's keys. Where both change
+/// the same key, [`add`](Session::add), [`increment`](Session::increment) and [`update`](Session::update) lose nothing.
+///
+/// Clones are the same session.
+///
+/// ```
+/// use cloakroom::{Session, SessionError};
+///
+/// async fn visit(session: Session) -> Result<String, SessionError> {
+///     session.add("visits", 1)?;
+///     let visits: Option<u32> = session.get("visits")?;
+///     Ok(format!("visit number {visits:?}"))
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Session(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    settings: Arc<Settings>,
+    state: Mutex<State>,
+    /// Writes go one after the other.
+    turn: tokio::sync::Mutex<()>,
+}
+
+impl Session {
+    /// A session that nothing is stored of yet. `superseded`: the ticket's was rotated away a moment ago.
+    pub(crate) fn empty(settings: Arc<Settings>, superseded: bool) -> Session {
+        let state = State::empty(settings.policy, superseded);
+        Session::with(settings, state)
+    }
+
+    /// The session that a ticket led to.
+    pub(crate) fn found(settings: Arc<Settings>, key: StoreKey, found: Found, outdated_ticket: bool) -> Session {
+        let state = State::found(settings.policy, key, found, outdated_ticket);
+        Session::with(settings, state)
+    }
+
+    fn with(settings: Arc<Settings>, state: State) -> Session {
+        Session(Arc::new(Inner { settings, state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) }))
+    }
+
+    /// The value of a key; none if the session has no such key.
+    ///
+    /// # Errors
+    ///
+    /// [`Value`](SessionErrorKind::Value) if it is of another type.
+    pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
+        let value = self.0.state().value(key.name())?;
+        read(key.name(), value.as_ref())
+    }
+
+    /// Whether the session has the key.
+    pub fn contains(&self, key: impl AsRef<str>) -> bool {
+        !matches!(self.0.state().value(key.as_ref()), Ok(None))
+    }
+
+    /// The keys, sorted.
+    pub fn keys(&self) -> Vec<Arc<str>> {
+        self.0.state().keys()
+    }
+
+    /// Sets a key.
+    ///
+    /// # Errors
+    ///
+    /// [`Value`](SessionErrorKind::Value) if the value can't be kept as it is (see [`Value`](crate::record::Value)),
+    /// [`TooLarge`](SessionErrorKind::TooLarge) if the session would grow beyond its limit,
+    /// [`Closed`](SessionErrorKind::Closed) after the response has left.
+    pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
+        let name = key.name();
+        let value = Value::serialize(&value).map_err(|error| SessionError::from(error).of_key(name))?;
+        self.0.state().set(name, value)
+    }
+
+    /// Removes a key; fine if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](SessionErrorKind::Closed) after the response has left.
+    pub fn remove(&self, key: impl AsRef<str>) -> Result<(), SessionError> {
+        self.0.state().unset(key.as_ref())
+    }
+
+    /// The value of a key, which is removed: for what is shown once.
+    ///
+    /// # Errors
+    ///
+    /// As [`get`](Session::get) and [`remove`](Session::remove). A value of another type stays.
+    pub fn take<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
+        let mut state = self.0.state();
+        let value = read(key.name(), state.value(key.name())?.as_ref())?;
+        if value.is_some() {
+            state.unset(key.name())?;
+        }
+        Ok(value)
+    }
+
+    /// Adds to the integer of a key; a missing key counts as 0. Nothing is lost if others add at the same time.
+    ///
+    /// [`get`](Session::get) then tells the number that this request would make of it; what [`increment`](Session::increment)
+    /// gives is true.
+    ///
+    /// # Errors
+    ///
+    /// [`WrongType`](SessionErrorKind::WrongType) if the key holds no integer, or the sum leaves the range of `i64`;
+    /// else as [`insert`](Session::insert).
+    pub fn add(&self, key: impl AsRef<str>, by: i64) -> Result<(), SessionError> {
+        let key = key.as_ref();
+        self.0.state().add(key, by).map_err(|error| error.of_key(key))
+    }
+
+    /// Removes all keys. The session itself stays, and so does its user.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](SessionErrorKind::Closed) after the response has left.
+    pub fn clear(&self) -> Result<(), SessionError> {
+        self.0.state().clear()
+    }
+
+    /// Adds to the integer of a key at once, in one step of the store, and tells the true new number.
+    ///
+    /// What else is pending is written with it, and stays even if the handler is cancelled later.
+    ///
+    /// # Errors
+    ///
+    /// [`WrongType`](SessionErrorKind::WrongType) as [`add`](Session::add), [`Gone`](SessionErrorKind::Gone) if the session
+    /// has ended meanwhile, [`Store`](SessionErrorKind::Store) if the store fails.
+    pub async fn increment(&self, key: impl AsRef<str>, by: i64) -> Result<i64, SessionError> {
+        let key: Arc<str> = key.as_ref().into();
+        let number = self.0.write(Own::Add { key: key.clone(), by }).await.map_err(|error| error.of_key(&key))?;
+        number.ok_or_else(|| SessionError::new(SessionErrorKind::WrongType).of_key(&key))
+    }
+
+    /// Replaces the value of a key by what `f` makes of it, at once, and gives the new value.
+    ///
+    /// Nobody's change comes in between: where somebody else has changed the session since, `f` runs again on the new
+    /// value. So it must do nothing but compute. What else is pending is written with it, and stays even if the handler is
+    /// cancelled later.
+    ///
+    /// ```
+    /// use cloakroom::{Session, SessionError};
+    ///
+    /// async fn bid(session: Session) -> Result<(), SessionError> {
+    ///     let highest = session.update("bid", |bid: Option<u32>| bid.unwrap_or(0).max(100)).await?;
+    ///     assert!(highest >= 100);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Contention`](SessionErrorKind::Contention) if others interfered until the deadline,
+    /// [`Gone`](SessionErrorKind::Gone) if the session has ended meanwhile, [`Store`](SessionErrorKind::Store) if the
+    /// store fails; else as [`get`](Session::get) and [`insert`](Session::insert).
+    pub async fn update<T, F>(&self, key: impl AsKey<T>, mut f: F) -> Result<T, SessionError>
+    where
+        T: Serialize + DeserializeOwned,
+        F: FnMut(Option<T>) -> T,
+    {
+        let key: Arc<str> = key.name().into();
+        let name = key.clone();
+        let compute = move |value: Option<Value>| {
+            let new = f(read(&name, value.as_ref())?);
+            let value = Value::serialize(&new).map_err(|error| SessionError::from(error).of_key(&name))?;
+            Ok((value, new))
+        };
+        self.0.replace(key, compute).await
+    }
+
+    /// Writes what is pending, now.
+    ///
+    /// # Errors
+    ///
+    /// [`Gone`](SessionErrorKind::Gone) if the session has ended meanwhile, [`Store`](SessionErrorKind::Store) if the
+    /// store fails.
+    pub async fn save(&self) -> Result<(), SessionError> {
+        self.0.write(Own::Nothing).await.map(drop)
+    }
+
+    /// Gives the session a new id, now; the data stays, the old id is dead. Express calls it regenerate, but that loses
+    /// the data.
+    ///
+    /// To be done whenever somebody's rights change, so that nobody who knew the old id has the new rights.
+    /// [`log_in`](Session::log_in) does it by itself. A session that nothing is stored of has no id to change.
+    ///
+    /// # Errors
+    ///
+    /// As [`save`](Session::save), and [`Closed`](SessionErrorKind::Closed) after the response has left: it could not
+    /// carry the new ticket.
+    pub async fn rotate(&self) -> Result<(), SessionError> {
+        if self.0.state().live().is_none() {
+            return self.save().await;
+        }
+        self.0.state().rotate()?;
+        self.save().await
+    }
+
+    /// Ends the session: it leaves the store, and the browser is told to drop its ticket. What is inserted after this
+    /// begins a new session.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](SessionErrorKind::Closed) after the response has left.
+    pub fn destroy(&self) -> Result<(), SessionError> {
+        self.0.state().destroy()
+    }
+
+    /// Binds the session to a user: it keeps its data, gets a new id, and its absolute end and lifetime begin anew.
+    ///
+    /// The data of an anonymous visitor, such as a cart, becomes the user's. The data of *another* user does not: it is
+    /// removed.
+    ///
+    /// # Errors
+    ///
+    /// [`Id`](SessionErrorKind::Id) if the user id is empty or longer than 256 bytes, and
+    /// [`Closed`](SessionErrorKind::Closed) after the response has left.
+    pub fn log_in(&self, user: impl TryInto<UserId, Error: Into<IdError>>) -> Result<(), SessionError> {
+        let user = user.try_into().map_err(|error| SessionError::from(error.into()))?;
+        self.0.state().log_in(user)
+    }
+
+    /// Ends the session: what [`destroy`](Session::destroy) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`destroy`](Session::destroy).
+    pub fn log_out(&self) -> Result<(), SessionError> {
+        self.destroy()
+    }
+
+    /// Whose session it is; none while nobody has logged in.
+    pub fn user(&self) -> Option<UserId> {
+        self.0.state().user().cloned()
+    }
+
+    /// "Remember me": this session lives through idle times of `idle`, ends `absolute` from now on at the latest, and its
+    /// cookie outlives the browser.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](SessionErrorKind::Closed) after the response has left.
+    pub fn remember(&self, idle: Duration, absolute: Duration) -> Result<(), SessionError> {
+        let lifetime = Lifetime { idle: Some(idle), persistent: Some(true) };
+        self.0.state().remember(Remember { lifetime, absolute: Some(absolute) })
+    }
+
+    /// The opposite of [`remember`](Session::remember): the layer's own timeouts, counted from now, and a cookie that ends
+    /// with the browser.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](SessionErrorKind::Closed) after the response has left.
+    pub fn until_browser_closes(&self) -> Result<(), SessionError> {
+        let lifetime = Lifetime { idle: None, persistent: Some(false) };
+        self.0.state().remember(Remember { lifetime, absolute: None })
+    }
+
+    /// Whether nothing is stored of the session.
+    pub fn is_new(&self) -> bool {
+        self.0.state().live().is_none()
+    }
+
+    /// The session's public name, by which a devices page can speak of it; none if nothing is stored of it.
+    pub fn handle(&self) -> Option<Handle> {
+        self.0.state().live().map(|live| live.handle.clone())
+    }
+
+    /// When the session began; none if nothing is stored of it.
+    pub fn created(&self) -> Option<Timestamp> {
+        self.0.state().live().map(|live| live.record.created)
+    }
+
+    /// When the session ends however busy it is; none if nothing is stored of it.
+    pub fn absolute_end(&self) -> Option<Timestamp> {
+        self.0.state().live().map(|live| live.record.absolute_end)
+    }
+
+    // What the middleware needs
+
+    /// Whether a commit would ask the store for anything, and whether the response has to speak of the ticket.
+    pub(crate) fn needs_commit(&self) -> bool {
+        self.0.state().is_dirty(self.0.settings.clock.now())
+    }
+
+    /// Writes what is pending, for the last time.
+    pub(crate) async fn commit(&self) -> Result<(), SessionError> {
+        let outcome = self.save().await;
+        self.close();
+        outcome
+    }
+
+    /// From now on, changes that would wait for a commit are errors.
+    pub(crate) fn close(&self) {
+        self.0.state().close();
+    }
+
+    /// What the response has to say about the ticket, with the id and the absolute end if it is to be issued.
+    pub(crate) fn ticket_due(&self) -> (TicketDue, Option<Ticket>) {
+        let state = self.0.state();
+        let ticket = state.live().map(|live| Ticket {
+            id: live.key.plain().into(),
+            end: live.record.absolute_end,
+            persistent: live.record.lifetime.persistent,
+        });
+        (state.ticket_due(), ticket)
+    }
+}
+
+/// What goes into a session cookie.
+pub(crate) struct Ticket {
+    pub(crate) id: Box<str>,
+    pub(crate) end: Timestamp,
+    pub(crate) persistent: Option<bool>,
+}
+
+fn read<T: DeserializeOwned>(key: &str, value: Option<&Value>) -> Result<Option<T>, SessionError> {
+    let value = value.map(Value::deserialize).transpose();
+    value.map_err(|error| SessionError::from(error).of_key(key))
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.state();
+        f.debug_struct("Session").field("keys", &state.keys()).field("user", &state.user()).finish_non_exhaustive()
+    }
+}

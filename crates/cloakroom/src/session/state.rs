@@ -1,0 +1,498 @@
+//! What is known of a session, what is to be written, and what follows from the store's answers.
+//!
+//! It decides purely: no await, no clock, no randomness. [`write`](super::write) carries out its steps.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::error::{SessionError, SessionErrorKind as Kind};
+use crate::clock::Timestamp;
+use crate::record::{Change, Expiry, Handle, Lifetime, Numbers, Patch, Record, StoreKey, UserId, Value, sum};
+use crate::store::{Found, Guard, Token, Written};
+
+/// How long sessions live and how large they grow.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    pub(crate) idle: Duration,
+    pub(crate) absolute: Duration,
+    pub(crate) size_limit: usize,
+}
+
+/// The session of one request.
+#[derive(Debug)]
+pub(crate) struct State {
+    policy: Policy,
+    live: Option<Live>,
+    /// The ticket's session was rotated away a moment ago: it reads as empty, and takes no writes but a log-in.
+    superseded: bool,
+    /// What is to be written. Its times are decided only then.
+    pending: Patch,
+    /// What is being written, until the store answers.
+    in_flight: Option<Patch>,
+    /// The session is to have a new id.
+    rotate: bool,
+    /// The absolute end and the lifetime are to begin anew: somebody logs in.
+    renew: bool,
+    remember: Option<Remember>,
+    /// A session that is to be destroyed.
+    doomed: Option<StoreKey>,
+    /// A superseded session was to be destroyed, which only its new id can do.
+    refused: bool,
+    ticket: TicketDue,
+    phase: Phase,
+}
+
+/// A record in the store, as this request last knew it.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) key: StoreKey,
+    pub(crate) record: Record,
+    pub(crate) handle: Handle,
+    token: Token,
+    /// Its ticket was signed with an older key.
+    outdated_ticket: bool,
+}
+
+/// A lifetime that the application chose for this session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Remember {
+    pub(crate) lifetime: Lifetime,
+    pub(crate) absolute: Option<Duration>,
+}
+
+/// What the response has to say about the ticket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TicketDue {
+    /// Nothing.
+    None,
+    /// The live session's ticket.
+    Issue,
+    /// That there is none any more.
+    Remove,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// The response has left, or is about to.
+    Closed,
+    /// A write was cancelled before the store answered.
+    Unknown,
+}
+
+/// The next thing to do to write what is pending.
+#[derive(Debug)]
+pub(crate) enum Step {
+    Nothing,
+    /// The session can't be written any more; there is no need to ask the store.
+    Gone,
+    Destroy(StoreKey),
+    Create(Record),
+    Apply {
+        key: StoreKey,
+        patch: Patch,
+        guard: Guard,
+    },
+    Rotate {
+        key: StoreKey,
+        patch: Patch,
+        guard: Guard,
+    },
+}
+
+/// A change that is written at once, on top of what is pending. If the write fails, only what was pending stays so.
+#[derive(Clone, Debug)]
+pub(crate) enum Own {
+    Nothing,
+    Add {
+        key: Arc<str>,
+        by: i64,
+    },
+    /// The outcome of a function of what the session held, so it holds only while nobody else has changed that.
+    Replace {
+        key: Arc<str>,
+        value: Value,
+    },
+}
+
+impl State {
+    /// Without a session yet. `superseded`: the ticket's was rotated away a moment ago.
+    pub(crate) fn empty(policy: Policy, superseded: bool) -> State {
+        State {
+            policy,
+            live: None,
+            superseded,
+            pending: Patch::default(),
+            in_flight: None,
+            rotate: false,
+            renew: false,
+            remember: None,
+            doomed: None,
+            refused: false,
+            ticket: TicketDue::None,
+            phase: Phase::Open,
+        }
+    }
+
+    /// With the session that the ticket led to.
+    pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool) -> State {
+        let Found { record, token, handle } = found;
+        State { live: Some(Live { key, record, handle, token, outdated_ticket }), ..State::empty(policy, false) }
+    }
+
+    // Reading
+
+    pub(crate) fn live(&self) -> Option<&Live> {
+        self.live.as_ref()
+    }
+
+    pub(crate) fn user(&self) -> Option<&UserId> {
+        let unwritten = [Some(&self.pending), self.in_flight.as_ref()].into_iter().flatten();
+        let bound = unwritten.filter_map(|patch| patch.user.as_ref()).next();
+        bound.or_else(|| self.live.as_ref()?.record.user.as_ref())
+    }
+
+    /// The value of a key, with all that is not written yet.
+    pub(crate) fn value(&self, key: &str) -> Result<Option<Value>, SessionError> {
+        let stored = self.live.as_ref().and_then(|live| live.record.data.get(key));
+        let mut value = stored.cloned();
+        for patch in [self.in_flight.as_ref(), Some(&self.pending)].into_iter().flatten() {
+            value = match patch.change(key) {
+                Some(Change::Set(value)) => Some(value.clone()),
+                Some(Change::Unset) => None,
+                Some(Change::Add(by)) => Some(Value::from(sum(value.as_ref(), *by)?)),
+                None if patch.clears() => None,
+                None => value,
+            };
+        }
+        Ok(value)
+    }
+
+    /// The keys, with all that is not written yet.
+    pub(crate) fn keys(&self) -> Vec<Arc<str>> {
+        let stored = self.live.as_ref().map(|live| live.record.data.iter().map(|(key, _)| key.clone()));
+        let mut keys: std::collections::BTreeSet<_> = stored.into_iter().flatten().collect();
+        for patch in [self.in_flight.as_ref(), Some(&self.pending)].into_iter().flatten() {
+            if patch.clears() {
+                keys.clear();
+            }
+            for (key, change) in patch.changes() {
+                match change {
+                    Change::Unset => keys.remove(key),
+                    Change::Set(_) | Change::Add(_) => keys.insert(key.clone()),
+                };
+            }
+        }
+        keys.into_iter().collect()
+    }
+
+    /// Whether there is anything to write, a touch that is due among it, or a ticket to speak of.
+    pub(crate) fn is_dirty(&self, now: Timestamp) -> bool {
+        let touch_is_due = || {
+            self.live
+                .as_ref()
+                .is_some_and(|live| now.since(live.record.seen) >= self.touch_interval(&live.record.lifetime))
+        };
+        self.phase == Phase::Unknown
+            || self.refused
+            || self.doomed.is_some()
+            || self.rotate
+            || self.remember.is_some()
+            || !self.pending.is_empty()
+            || self.ticket != TicketDue::None
+            || touch_is_due()
+    }
+
+    // Changing
+
+    pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), SessionError> {
+        self.check_open()?;
+        self.check_size(key, &value)?;
+        self.pending.set(key, value);
+        Ok(())
+    }
+
+    pub(crate) fn unset(&mut self, key: &str) -> Result<(), SessionError> {
+        self.check_open()?;
+        self.pending.unset(key);
+        Ok(())
+    }
+
+    pub(crate) fn add(&mut self, key: &str, by: i64) -> Result<(), SessionError> {
+        self.check_open()?;
+        let value = Value::from(sum(self.value(key)?.as_ref(), by)?);
+        self.check_size(key, &value)?;
+        Ok(self.pending.add(key, by)?)
+    }
+
+    pub(crate) fn clear(&mut self) -> Result<(), SessionError> {
+        self.check_open()?;
+        self.pending.clear();
+        Ok(())
+    }
+
+    pub(crate) fn log_in(&mut self, user: UserId) -> Result<(), SessionError> {
+        self.check_open()?;
+        if self.user().is_some_and(|before| *before != user) {
+            // What belongs to one user must not reach the next one.
+            self.pending.clear();
+        }
+        self.superseded = false;
+        self.pending.user = Some(user);
+        self.rotate = true;
+        self.renew = true;
+        Ok(())
+    }
+
+    pub(crate) fn rotate(&mut self) -> Result<(), SessionError> {
+        self.check_open()?;
+        self.rotate = true;
+        Ok(())
+    }
+
+    pub(crate) fn remember(&mut self, remember: Remember) -> Result<(), SessionError> {
+        self.check_open()?;
+        self.remember = Some(remember);
+        Ok(())
+    }
+
+    pub(crate) fn destroy(&mut self) -> Result<(), SessionError> {
+        self.check_open()?;
+        self.refused |= self.superseded;
+        if let Some(live) = self.live.take() {
+            self.doomed = Some(live.key);
+        }
+        *self = State {
+            doomed: self.doomed.take(),
+            refused: self.refused,
+            superseded: self.superseded,
+            ..State::empty(self.policy, false)
+        };
+        Ok(())
+    }
+
+    /// From now on nothing may wait for a commit, since there is none to come.
+    pub(crate) fn close(&mut self) {
+        if self.phase == Phase::Open {
+            self.phase = Phase::Closed;
+        }
+    }
+
+    fn check_open(&self) -> Result<(), SessionError> {
+        match self.phase {
+            Phase::Open => Ok(()),
+            Phase::Closed => Err(SessionError::new(Kind::Closed)),
+            Phase::Unknown => Err(SessionError::new(Kind::Unknown)),
+        }
+    }
+
+    /// That the session with this value in it would not be too large.
+    pub(crate) fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
+        if self.size_without(key) + key.len() + value.as_json().len() > self.policy.size_limit {
+            return Err(SessionError::new(Kind::TooLarge).of_key(key));
+        }
+        Ok(())
+    }
+
+    /// The size of all keys and values but one, with what is not written. A number that is added to counts as it is.
+    fn size_without(&self, key: &str) -> usize {
+        let stored = self.live.as_ref().map(|live| &live.record.data);
+        let patches = [self.in_flight.as_ref(), Some(&self.pending)];
+        let outlives = |each: &str, layer: usize| {
+            let mut later = patches[layer..].iter().flatten();
+            each != key
+                && !later
+                    .any(|patch| patch.clears() || matches!(patch.change(each), Some(Change::Set(_) | Change::Unset)))
+        };
+        let stored = stored.into_iter().flat_map(|data| data.iter()).filter(|(each, _)| outlives(each, 0));
+        let stored: usize = stored.map(|(each, value)| each.len() + value.as_json().len()).sum();
+        let unwritten = patches.iter().enumerate().filter_map(|(layer, patch)| Some((layer, (*patch)?)));
+        let unwritten = unwritten.flat_map(|(layer, patch)| patch.changes().map(move |change| (layer, change)));
+        let set = unwritten.filter_map(|(layer, (each, change))| match change {
+            Change::Set(value) if outlives(each, layer + 1) => Some(each.len() + value.as_json().len()),
+            _ => None,
+        });
+        stored + set.sum::<usize>()
+    }
+
+    // Writing
+
+    /// The next step to write what is pending, together with `own`.
+    ///
+    /// After `Create`, `Apply` and `Rotate` one of [`created`](State::created), [`done`](State::done) and
+    /// [`not_done`](State::not_done) has to follow, or [`cancelled`](State::cancelled).
+    pub(crate) fn begin(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
+        if self.phase == Phase::Unknown {
+            return Err(SessionError::new(Kind::Unknown));
+        }
+        if self.refused {
+            return Ok(Step::Gone);
+        }
+        if let Some(key) = &self.doomed {
+            return Ok(Step::Destroy(key.clone()));
+        }
+        match &self.live {
+            Some(_) => self.begin_change(own, now),
+            None => self.begin_create(own, now),
+        }
+    }
+
+    fn begin_create(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
+        let mut patch = self.pending.clone();
+        own.add_to(&mut patch)?;
+        let keeps_something = patch.user.is_some() || patch.changes().any(|(_, change)| *change != Change::Unset);
+        if self.superseded {
+            return Ok(if patch.changes_data() { Step::Gone } else { Step::Nothing });
+        }
+        if !keeps_something {
+            return Ok(Step::Nothing);
+        }
+        if self.phase == Phase::Closed {
+            return Err(SessionError::new(Kind::Closed));
+        }
+        let (lifetime, absolute_end) = self.fresh_life(now);
+        let mut record = Record::new(now, self.idle_end(&lifetime, absolute_end, now), absolute_end);
+        record.lifetime = lifetime;
+        patch.apply_to(&mut record, now)?;
+        self.in_flight = Some(std::mem::take(&mut self.pending));
+        Ok(Step::Create(record))
+    }
+
+    fn begin_change(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
+        let Some(live) = &self.live else { return Ok(Step::Nothing) };
+        let mut patch = self.pending.clone();
+        own.add_to(&mut patch)?;
+        self.decide_times(&mut patch, live, now);
+        if patch.is_empty() && !self.rotate {
+            return Ok(Step::Nothing);
+        }
+        if self.rotate && self.phase == Phase::Closed {
+            return Err(SessionError::new(Kind::Closed));
+        }
+        let guard = match own {
+            Own::Replace { .. } => Guard::Unchanged(live.token.clone()),
+            Own::Nothing | Own::Add { .. } => Guard::Exists,
+        };
+        let key = live.key.clone();
+        let step = if self.rotate { Step::Rotate { key, patch, guard } } else { Step::Apply { key, patch, guard } };
+        self.in_flight = Some(std::mem::take(&mut self.pending));
+        Ok(step)
+    }
+
+    /// The touch, if one is due, and the ends that a log-in or a new lifetime brings.
+    fn decide_times(&self, patch: &mut Patch, live: &Live, now: Timestamp) {
+        let record = &live.record;
+        if self.renew || self.remember.is_some() {
+            let (lifetime, absolute_end) = self.fresh_life(now);
+            patch.lifetime = (lifetime != record.lifetime).then_some(lifetime);
+            patch.absolute_end = Some(absolute_end);
+            patch.expiry = Expiry::Exactly(self.idle_end(&lifetime, absolute_end, now));
+        } else if now.since(record.seen) >= self.touch_interval(&record.lifetime) {
+            patch.expiry = Expiry::AtLeast(self.idle_end(&record.lifetime, record.absolute_end, now));
+        }
+    }
+
+    /// The lifetime and the absolute end of a session that begins now.
+    fn fresh_life(&self, now: Timestamp) -> (Lifetime, Timestamp) {
+        match self.remember {
+            Some(Remember { lifetime, absolute }) => (lifetime, now + absolute.unwrap_or(self.policy.absolute)),
+            None => (Lifetime::default(), now + self.policy.absolute),
+        }
+    }
+
+    fn idle_end(&self, lifetime: &Lifetime, absolute_end: Timestamp, now: Timestamp) -> Timestamp {
+        (now + lifetime.idle.unwrap_or(self.policy.idle)).min(absolute_end)
+    }
+
+    /// How long a touch may wait, so that not every request writes.
+    fn touch_interval(&self, lifetime: &Lifetime) -> Duration {
+        (lifetime.idle.unwrap_or(self.policy.idle) / 10).min(Duration::from_secs(5 * 60))
+    }
+
+    /// The store has made the record.
+    pub(crate) fn created(&mut self, key: StoreKey, record: Record, token: Token, handle: Handle) {
+        self.live = Some(Live { key, record, handle, token, outdated_ticket: false });
+        self.superseded = false;
+        self.written();
+        self.ticket = TicketDue::Issue;
+    }
+
+    /// The store has applied the patch; `new_key` is the one that the record was rotated to.
+    pub(crate) fn done(&mut self, patch: &Patch, written: Written, new_key: Option<StoreKey>, now: Timestamp) {
+        self.written();
+        let Some(live) = &mut self.live else { return };
+        let cookie_changes = patch.lifetime.is_some() || patch.absolute_end.is_some();
+        if new_key.is_some() || live.outdated_ticket || cookie_changes {
+            self.ticket = TicketDue::Issue;
+        }
+        let Written { token, numbers } = written;
+        patch.apply_stored(&mut live.record, &numbers, now);
+        live.token = token;
+        live.outdated_ticket = false;
+        live.key = new_key.unwrap_or(live.key.clone());
+    }
+
+    fn written(&mut self) {
+        self.in_flight = None;
+        self.rotate = false;
+        self.renew = false;
+        self.remember = None;
+    }
+
+    /// The store has changed nothing: what was pending still is.
+    pub(crate) fn not_done(&mut self) -> Result<(), SessionError> {
+        let Some(mut earlier) = self.in_flight.take() else { return Ok(()) };
+        let later = std::mem::take(&mut self.pending);
+        let merged = earlier.then(later);
+        self.pending = earlier;
+        Ok(merged?)
+    }
+
+    /// The store has answered to the end of a session: whether it was there.
+    pub(crate) fn destroyed(&mut self, was_there: bool) {
+        self.doomed = None;
+        if was_there {
+            self.ticket = TicketDue::Remove;
+        }
+    }
+
+    /// The session that was to be destroyed lives on under a new id.
+    pub(crate) fn escaped(&mut self) {
+        self.doomed = None;
+        self.refused = true;
+    }
+
+    /// Nobody waits for the store's answer any more, so nobody knows it.
+    pub(crate) fn cancelled(&mut self) {
+        self.phase = Phase::Unknown;
+    }
+
+    /// The store was asked again.
+    pub(crate) fn reloaded(&mut self, found: Found) {
+        if let Some(live) = &mut self.live {
+            live.record = found.record;
+            live.token = found.token;
+        }
+    }
+
+    pub(crate) fn ticket_due(&self) -> TicketDue {
+        self.ticket
+    }
+}
+
+impl Own {
+    fn add_to(&self, patch: &mut Patch) -> Result<(), SessionError> {
+        match self {
+            Own::Nothing => {}
+            Own::Add { key, by } => patch.add(key.clone(), *by)?,
+            Own::Replace { key, value } => patch.set(key.clone(), value.clone()),
+        }
+        Ok(())
+    }
+
+    /// The new number of the key that it adds to.
+    pub(crate) fn number_in(&self, numbers: &Numbers) -> Option<i64> {
+        let Own::Add { key, .. } = self else { return None };
+        numbers.iter().find(|(each, _)| each == key).map(|(_, number)| *number)
+    }
+}

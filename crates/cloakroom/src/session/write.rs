@@ -1,0 +1,249 @@
+//! Carries out the steps that [`state`](super::state) decides on, against the store.
+
+use std::sync::{Arc, PoisonError};
+
+use super::Inner;
+use super::deadline::{back_off, within};
+use super::error::{SessionError, SessionErrorKind as Kind};
+use super::state::{Own, State, Step};
+use crate::clock::Timestamp;
+use crate::record::{Patch, Record, StoreKey, Value};
+use crate::store::{Applied, Created, Guard, Loaded, Rotated, StoreError, StoreErrorKind, Written};
+
+/// How often a new id is drawn when the one before was taken, which only a broken random source makes happen.
+const DRAWS: usize = 3;
+
+/// What a write has led to.
+#[derive(Debug)]
+enum Outcome {
+    /// All is written; with it the number that was asked for.
+    Written(Option<i64>),
+    /// Somebody else has changed the session since; nothing is written.
+    Conflict,
+}
+
+impl Inner {
+    /// Writes what is pending, and `own` with it, within the deadline. Gives the new number, if `own` adds.
+    pub(super) async fn write(&self, own: Own) -> Result<Option<i64>, SessionError> {
+        let written = within(self.settings.deadline, async {
+            let _turn = self.turn.lock().await;
+            self.write_in_turn(&own).await
+        });
+        match written.await {
+            Ok(Ok(Outcome::Written(number))) => Ok(number),
+            // Only a replacement is guarded.
+            Ok(Ok(Outcome::Conflict)) => Err(SessionError::new(Kind::Contention)),
+            Ok(Err(error)) => Err(error),
+            Err(_) => Err(StoreError::new(StoreErrorKind::Timeout).into()),
+        }
+    }
+
+    /// Replaces the value of a key by what `f` makes of it, again and again until nobody interferes.
+    pub(super) async fn replace<T>(
+        &self,
+        key: Arc<str>,
+        mut f: impl FnMut(Option<Value>) -> Result<(Value, T), SessionError>,
+    ) -> Result<T, SessionError> {
+        let mut conflicts = 0;
+        let replaced = within(self.settings.deadline, async {
+            let _turn = self.turn.lock().await;
+            loop {
+                let (value, result) = f(self.state().value(&key)?)?;
+                self.state().check_size(&key, &value)?;
+                match self.write_in_turn(&Own::Replace { key: key.clone(), value }).await? {
+                    Outcome::Written(_) => return Ok(result),
+                    Outcome::Conflict => self.reload().await?,
+                }
+                back_off(conflicts).await;
+                conflicts += 1;
+            }
+        });
+        match replaced.await {
+            Ok(result) => result,
+            Err(_) if conflicts > 0 => Err(SessionError::new(Kind::Contention)),
+            Err(_) => Err(StoreError::new(StoreErrorKind::Timeout).into()),
+        }
+    }
+
+    async fn write_in_turn(&self, own: &Own) -> Result<Outcome, SessionError> {
+        loop {
+            let now = self.settings.clock.now();
+            let step = self.state().begin(own, now)?;
+            match step {
+                Step::Nothing => return Ok(Outcome::Written(None)),
+                Step::Gone => return Err(SessionError::new(Kind::Gone)),
+                Step::Destroy(key) => self.destroy(&key, now).await?,
+                Step::Create(record) => return self.create(record, own, now).await,
+                Step::Apply { key, patch, guard } => return self.apply(&key, &patch, &guard, own, now).await,
+                Step::Rotate { key, patch, guard } => return self.rotate(&key, &patch, &guard, own, now).await,
+            }
+        }
+    }
+
+    async fn destroy(&self, key: &StoreKey, now: Timestamp) -> Result<(), SessionError> {
+        let store = &self.settings.store;
+        let was_there = store.destroy(key, now).await?;
+        // If it was not, it ended some other way, which is as good; or it was rotated, and lives.
+        if !was_there && matches!(store.load(key, now).await?, Loaded::Superseded) {
+            self.state().escaped();
+            return Ok(());
+        }
+        self.state().destroyed(was_there);
+        Ok(())
+    }
+
+    async fn create(&self, record: Record, own: &Own, now: Timestamp) -> Result<Outcome, SessionError> {
+        let mut answer = Unanswered::new(self);
+        for _ in 0..DRAWS {
+            let key = match StoreKey::generate() {
+                Ok(key) => key,
+                Err(error) => return answer.not_done(error.into()),
+            };
+            match self.settings.store.create(&key, &record, now).await {
+                Ok(Created::Done { token, handle }) => {
+                    let number = own.number_in_record(&record);
+                    answer.done(|state| state.created(key, record, token, handle));
+                    return Ok(Outcome::Written(number));
+                }
+                Ok(Created::Taken) => {
+                    tracing::warn!("a new session id was taken already: is the random source broken?")
+                }
+                Err(error) => return answer.failed(error),
+            }
+        }
+        answer.failed(StoreError::new(StoreErrorKind::Other))
+    }
+
+    async fn apply(
+        &self,
+        key: &StoreKey,
+        patch: &Patch,
+        guard: &Guard,
+        own: &Own,
+        now: Timestamp,
+    ) -> Result<Outcome, SessionError> {
+        let mut answer = Unanswered::new(self);
+        match self.settings.store.apply(key, patch, guard, now).await {
+            Ok(Applied::Done(written)) => Ok(answer.written(patch, written, None, own, now)),
+            Ok(Applied::Conflict) => answer.conflict(),
+            // A session that has ended needs no touch.
+            Ok(Applied::Gone) if !patch.changes_data() => {
+                answer.not_done::<()>(SessionError::new(Kind::Gone)).ok();
+                Ok(Outcome::Written(None))
+            }
+            Ok(Applied::Gone) => answer.not_done(SessionError::new(Kind::Gone)),
+            Ok(Applied::WrongType) => answer.not_done(SessionError::new(Kind::WrongType)),
+            Err(error) => answer.failed(error),
+        }
+    }
+
+    async fn rotate(
+        &self,
+        key: &StoreKey,
+        patch: &Patch,
+        guard: &Guard,
+        own: &Own,
+        now: Timestamp,
+    ) -> Result<Outcome, SessionError> {
+        let mut answer = Unanswered::new(self);
+        for _ in 0..DRAWS {
+            let new_key = match StoreKey::generate() {
+                Ok(key) => key,
+                Err(error) => return answer.not_done(error.into()),
+            };
+            match self.settings.store.rotate(key, &new_key, patch, guard, now).await {
+                Ok(Rotated::Done(written)) => return Ok(answer.written(patch, written, Some(new_key), own, now)),
+                Ok(Rotated::Conflict) => return answer.conflict(),
+                Ok(Rotated::Gone) => return answer.not_done(SessionError::new(Kind::Gone)),
+                Ok(Rotated::WrongType) => return answer.not_done(SessionError::new(Kind::WrongType)),
+                Ok(Rotated::Taken) => {
+                    tracing::warn!("a new session id was taken already: is the random source broken?")
+                }
+                Err(error) => return answer.failed(error),
+            }
+        }
+        answer.failed(StoreError::new(StoreErrorKind::Other))
+    }
+
+    async fn reload(&self) -> Result<(), SessionError> {
+        let Some(key) = self.state().live().map(|live| live.key.clone()) else { return Ok(()) };
+        match self.settings.store.load(&key, self.settings.clock.now()).await? {
+            Loaded::Found(found) => {
+                self.state().reloaded(found);
+                Ok(())
+            }
+            Loaded::Superseded | Loaded::Missing => Err(SessionError::new(Kind::Gone)),
+        }
+    }
+
+    pub(super) fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        // No code that holds the lock panics half-way through a change.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Own {
+    fn number_in_record(&self, record: &Record) -> Option<i64> {
+        let Own::Add { key, .. } = self else { return None };
+        record.data.get(key).and_then(Value::as_i64)
+    }
+}
+
+/// A write that waits for the store's answer. Dropped before that, it tells the state that nobody will know.
+struct Unanswered<'a> {
+    inner: &'a Inner,
+    answered: bool,
+}
+
+impl<'a> Unanswered<'a> {
+    fn new(inner: &'a Inner) -> Unanswered<'a> {
+        Unanswered { inner, answered: false }
+    }
+
+    fn done(&mut self, change: impl FnOnce(&mut State)) {
+        self.answered = true;
+        change(&mut self.inner.state());
+    }
+
+    fn written(
+        &mut self,
+        patch: &Patch,
+        written: Written,
+        new_key: Option<StoreKey>,
+        own: &Own,
+        now: Timestamp,
+    ) -> Outcome {
+        let number = own.number_in(&written.numbers);
+        self.done(|state| state.done(patch, written, new_key, now));
+        Outcome::Written(number)
+    }
+
+    fn conflict(&mut self) -> Result<Outcome, SessionError> {
+        self.answered = true;
+        self.inner.state().not_done()?;
+        Ok(Outcome::Conflict)
+    }
+
+    /// Nothing is written, and that is certain.
+    fn not_done<T>(&mut self, error: SessionError) -> Result<T, SessionError> {
+        self.answered = true;
+        self.inner.state().not_done()?;
+        Err(error)
+    }
+
+    /// The store has failed. What was pending still is; after a timeout it may be stored all the same.
+    fn failed<T>(&mut self, error: StoreError) -> Result<T, SessionError> {
+        if error.kind() == StoreErrorKind::Timeout {
+            return Err(error.into());
+        }
+        self.not_done(error.into())
+    }
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        if !self.answered {
+            self.inner.state().cancelled();
+        }
+    }
+}

@@ -1,0 +1,261 @@
+//! One part of the memory store, behind one lock.
+
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::hash::{BuildHasherDefault, Hasher};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sha2::{Digest as _, Sha256};
+
+use crate::clock::Timestamp;
+use crate::record::{Handle, Patch, Record, UserId, WrongType};
+use crate::store::{Applied, Created, Found, Guard, Rotated, SUPERSEDED_FOR, Token, Written};
+
+pub(super) type Digest = [u8; 32];
+
+/// Digests are uniform already, and nobody can choose one: only ids that the server has drawn get here.
+type ByDigest<T> = HashMap<Digest, T, BuildHasherDefault<FirstBytes>>;
+
+/// The records of one shard, and their orders of leaving.
+#[derive(Debug, Default)]
+pub(super) struct Shard {
+    slots: ByDigest<Slot>,
+    by_end: BTreeSet<(Timestamp, Digest)>,
+    by_rank: BTreeSet<Rank>,
+    by_user: HashMap<UserId, Vec<Digest>>,
+    /// Where the records that were rotated away from a key went, and the order in which that may be forgotten.
+    successors: ByDigest<Digest>,
+    forget: VecDeque<(Timestamp, Digest)>,
+}
+
+/// A record in its place.
+#[derive(Debug)]
+pub(super) struct Slot {
+    pub(super) record: Record,
+    pub(super) handle: Handle,
+    version: i64,
+    previous: Option<Previous>,
+}
+
+#[derive(Debug)]
+struct Previous {
+    key: Digest,
+    until: Timestamp,
+}
+
+/// The order of eviction: anonymous sessions before users', among each the longest idle first.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Rank {
+    pub(super) is_user: bool,
+    seen: Timestamp,
+    key: Digest,
+}
+
+impl Shard {
+    pub(super) fn find(&self, key: &Digest, now: Timestamp) -> Option<Found> {
+        let slot = self.slots.get(key).filter(|slot| slot.record.is_live(now))?;
+        Some(Found { record: slot.record.clone(), token: slot.token(), handle: slot.handle.clone() })
+    }
+
+    pub(super) fn has(&self, key: &Digest) -> bool {
+        self.slots.contains_key(key)
+    }
+
+    pub(super) fn create(&mut self, key: Digest, record: Record) -> Created {
+        if self.has(&key) {
+            return Created::Taken;
+        }
+        let slot = Slot { record, handle: handle_for(&key), version: 1, previous: None };
+        let created = Created::Done { token: slot.token(), handle: slot.handle.clone() };
+        self.insert(key, slot);
+        created
+    }
+
+    pub(super) fn apply(&mut self, key: &Digest, patch: &Patch, guard: &Guard, now: Timestamp) -> Applied {
+        let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.record.is_live(now)) else { return Applied::Gone };
+        if !slot.allows(guard) {
+            return Applied::Conflict;
+        }
+        let before = Places::of(key, slot);
+        let Ok(written) = slot.change(patch, now) else { return Applied::WrongType };
+        let after = Places::of(key, slot);
+        if before != after {
+            self.leave(key, before);
+            self.enter(key, after);
+        }
+        Applied::Done(written)
+    }
+
+    /// Takes a live record out to give it the key `new`, with a patch applied.
+    pub(super) fn take(
+        &mut self,
+        old: &Digest,
+        new: Digest,
+        patch: &Patch,
+        guard: &Guard,
+        now: Timestamp,
+    ) -> Result<(Slot, Written), Rotated> {
+        let Some(slot) = self.slots.get_mut(old).filter(|slot| slot.record.is_live(now)) else {
+            return Err(Rotated::Gone);
+        };
+        if !slot.allows(guard) {
+            return Err(Rotated::Conflict);
+        }
+        let before = Places::of(old, slot);
+        let Ok(written) = slot.change(patch, now) else { return Err(Rotated::WrongType) };
+        let Some(mut slot) = self.slots.remove(old) else { return Err(Rotated::Gone) };
+        self.leave(old, before);
+        let until = now + SUPERSEDED_FOR;
+        slot.previous = Some(Previous { key: *old, until });
+        self.remember(*old, new, until, now);
+        Ok((slot, written))
+    }
+
+    pub(super) fn insert(&mut self, key: Digest, slot: Slot) {
+        self.enter(&key, Places::of(&key, &slot));
+        self.slots.insert(key, slot);
+    }
+
+    pub(super) fn remove(&mut self, key: &Digest) -> Option<Slot> {
+        let slot = self.slots.remove(key)?;
+        self.leave(key, Places::of(key, &slot));
+        Some(slot)
+    }
+
+    /// Removes at most `limit` expired records; tells how many.
+    pub(super) fn remove_expired(&mut self, limit: usize, now: Timestamp) -> usize {
+        let mut removed = 0;
+        while removed < limit {
+            let Some(key) = self.by_end.first().filter(|(end, _)| *end <= now).map(|(_, key)| *key) else { break };
+            removed += usize::from(self.remove(&key).is_some());
+        }
+        removed
+    }
+
+    pub(super) fn first_to_go(&self) -> Option<Rank> {
+        self.by_rank.first().cloned()
+    }
+
+    /// Removes the record with this rank, if it still has it.
+    pub(super) fn evict(&mut self, rank: &Rank) -> Option<Handle> {
+        if !self.by_rank.contains(rank) {
+            return None;
+        }
+        self.remove(&rank.key).map(|slot| slot.handle)
+    }
+
+    /// The key that the record of this key was last given; to be checked with [`came_from`](Shard::came_from).
+    pub(super) fn successor(&self, key: &Digest) -> Option<Digest> {
+        self.successors.get(key).copied()
+    }
+
+    /// Whether a live record was given the key `key` in place of `previous` a moment ago.
+    pub(super) fn came_from(&self, key: &Digest, previous: &Digest, now: Timestamp) -> bool {
+        self.slots.get(key).filter(|slot| slot.record.is_live(now)).is_some_and(|slot| {
+            slot.previous.as_ref().is_some_and(|before| before.key == *previous && now < before.until)
+        })
+    }
+
+    /// The user's records here.
+    pub(super) fn of_user(&self, user: &UserId) -> impl Iterator<Item = (&Digest, &Slot)> {
+        let keys = self.by_user.get(user).into_iter().flatten();
+        keys.filter_map(|key| Some((key, self.slots.get(key)?)))
+    }
+
+    pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
+        self.slots.values()
+    }
+
+    fn remember(&mut self, old: Digest, new: Digest, until: Timestamp, now: Timestamp) {
+        while self.forget.front().is_some_and(|(until, _)| *until <= now) {
+            if let Some((_, key)) = self.forget.pop_front() {
+                self.successors.remove(&key);
+            }
+        }
+        self.successors.insert(old, new);
+        self.forget.push_back((until, old));
+    }
+
+    fn enter(&mut self, key: &Digest, places: Places) {
+        self.by_end.insert((places.end, *key));
+        self.by_rank.insert(places.rank);
+        if let Some(user) = places.user {
+            self.by_user.entry(user).or_default().push(*key);
+        }
+    }
+
+    fn leave(&mut self, key: &Digest, places: Places) {
+        self.by_end.remove(&(places.end, *key));
+        self.by_rank.remove(&places.rank);
+        let Some(user) = places.user else { return };
+        if let Some(keys) = self.by_user.get_mut(&user) {
+            keys.retain(|each| each != key);
+            if keys.is_empty() {
+                self.by_user.remove(&user);
+            }
+        }
+    }
+}
+
+impl Slot {
+    fn token(&self) -> Token {
+        Token::version(self.version)
+    }
+
+    fn allows(&self, guard: &Guard) -> bool {
+        match guard {
+            Guard::Exists => true,
+            Guard::Unchanged(token) => *token == self.token(),
+        }
+    }
+
+    fn change(&mut self, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
+        let numbers = patch.apply_to(&mut self.record, now)?;
+        self.version += i64::from(patch.changes_data());
+        Ok(Written { token: self.token(), numbers })
+    }
+}
+
+/// Where a record stands in its shard's orders.
+#[derive(PartialEq)]
+struct Places {
+    end: Timestamp,
+    rank: Rank,
+    user: Option<UserId>,
+}
+
+impl Places {
+    fn of(key: &Digest, slot: &Slot) -> Places {
+        let record = &slot.record;
+        Places {
+            end: record.end(),
+            rank: Rank { is_user: record.user.is_some(), seen: record.seen, key: *key },
+            user: record.user.clone(),
+        }
+    }
+}
+
+/// A handle that leads back to no key, without asking for more random bytes.
+fn handle_for(key: &Digest) -> Handle {
+    let digest = Sha256::new().chain_update(b"cloakroom handle").chain_update(key).finalize();
+    Handle::new(URL_SAFE_NO_PAD.encode(&digest[..12]))
+}
+
+/// Hashes a digest by its first eight bytes.
+#[derive(Default)]
+pub(super) struct FirstBytes(u64);
+
+impl Hasher for FirstBytes {
+    fn write(&mut self, bytes: &[u8]) {
+        if let Some(first) = bytes.first_chunk::<8>() {
+            self.0 = u64::from_ne_bytes(*first);
+        }
+    }
+
+    // An array hashes its length first.
+    fn write_usize(&mut self, _: usize) {}
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
