@@ -1,5 +1,7 @@
 //! The life of a request, as a client and the store see it.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod support;
 
 use axum::Router;
