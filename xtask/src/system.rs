@@ -203,8 +203,9 @@ pub(crate) enum Ended {
     Signal(Signal),
 }
 
-/// Runs a command to its end, or until a signal comes: it is passed on, and waited for
-/// all processes of the command to end. A second signal kills them at once.
+/// Runs a command to its end, or until a signal comes. The signal is passed on to all
+/// processes of the command; once it has ended, or at a second signal, what is left of
+/// them is killed.
 pub(crate) async fn run_until_signal(command: Command, signals: &mut Signals) -> Result<Ended> {
     let mut job = Job::start(command)?;
     let signal = tokio::select! {
