@@ -28,7 +28,7 @@ use crate::workspace::Workspace;
 /// installed only as root on Debian and Ubuntu, and named before; everywhere else
 /// the task stops and says what to install.
 #[derive(Debug, Parser)]
-#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", verbatim_doc_comment)]
 struct Cli {
     #[command(subcommand)]
     task: Task,
@@ -47,11 +47,14 @@ enum Task {
     ///
     /// The tests find the server in CLOAKROOM_TEST_MONGODB (its URI), and the program
     /// in MONGOD, for those that start servers of their own.
-    #[command(after_help = "Examples:\n  \
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
         cargo xtask test\n  \
         cargo xtask test -- -p cloakroom-mongodb conformance\n  \
         MONGOD=/opt/mongodb/bin/mongod cargo xtask test -- --doc\n  \
-        cargo xtask test -- --test conformance -- --nocapture")]
+        cargo xtask test -- --test conformance -- --nocapture"
+    )]
     Test {
         /// What follows `--` is passed on to cargo test. A `-p PACKAGE` among it takes
         /// the place of `--workspace`.
