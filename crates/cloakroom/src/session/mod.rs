@@ -1,5 +1,6 @@
 //! The session as a handler holds it.
 
+mod changes;
 mod deadline;
 mod devices;
 mod error;

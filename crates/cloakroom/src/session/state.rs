@@ -5,9 +5,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::changes::Changes;
 use super::error::{SessionError, SessionErrorKind as Kind};
 use crate::clock::Timestamp;
-use crate::record::{Change, Expiry, Handle, Lifetime, Numbers, Patch, Record, StoreKey, UserId, Value, sum};
+use crate::record::{Change, Data, Expiry, Handle, Lifetime, Numbers, Patch, Record, StoreKey, UserId, Value, sum};
 use crate::store::{Found, Guard, Token, Written};
 
 /// How long sessions live and how large they grow.
@@ -25,10 +26,7 @@ pub(crate) struct State {
     live: Option<Live>,
     /// The ticket's session was rotated away a moment ago: it reads as empty, and takes no writes but a log-in.
     superseded: bool,
-    /// What is to be written. Its times are decided only then.
-    pending: Patch,
-    /// What is being written, until the store answers.
-    in_flight: Option<Patch>,
+    changes: Changes,
     /// The session is to have a new id.
     rotate: bool,
     /// The absolute end and the lifetime are to begin anew: somebody logs in.
@@ -122,8 +120,7 @@ impl State {
             policy,
             live: None,
             superseded,
-            pending: Patch::default(),
-            in_flight: None,
+            changes: Changes::default(),
             rotate: false,
             renew: false,
             remember: None,
@@ -147,43 +144,21 @@ impl State {
     }
 
     pub(crate) fn user(&self) -> Option<&UserId> {
-        let unwritten = [Some(&self.pending), self.in_flight.as_ref()].into_iter().flatten();
-        let bound = unwritten.filter_map(|patch| patch.user.as_ref()).next();
-        bound.or_else(|| self.live.as_ref()?.record.user.as_ref())
+        self.changes.user().or_else(|| self.live.as_ref()?.record.user.as_ref())
     }
 
     /// The value of a key, with all that is not written yet.
     pub(crate) fn value(&self, key: &str) -> Result<Option<Value>, SessionError> {
-        let stored = self.live.as_ref().and_then(|live| live.record.data.get(key));
-        let mut value = stored.cloned();
-        for patch in [self.in_flight.as_ref(), Some(&self.pending)].into_iter().flatten() {
-            value = match patch.change(key) {
-                Some(Change::Set(value)) => Some(value.clone()),
-                Some(Change::Unset) => None,
-                Some(Change::Add(by)) => Some(Value::from(sum(value.as_ref(), *by)?)),
-                None if patch.clears() => None,
-                None => value,
-            };
-        }
-        Ok(value)
+        self.changes.value(key, self.stored())
     }
 
     /// The keys, with all that is not written yet.
     pub(crate) fn keys(&self) -> Vec<Arc<str>> {
-        let stored = self.live.as_ref().map(|live| live.record.data.iter().map(|(key, _)| key.clone()));
-        let mut keys: std::collections::BTreeSet<_> = stored.into_iter().flatten().collect();
-        for patch in [self.in_flight.as_ref(), Some(&self.pending)].into_iter().flatten() {
-            if patch.clears() {
-                keys.clear();
-            }
-            for (key, change) in patch.changes() {
-                match change {
-                    Change::Unset => keys.remove(key),
-                    Change::Set(_) | Change::Add(_) => keys.insert(key.clone()),
-                };
-            }
-        }
-        keys.into_iter().collect()
+        self.changes.keys(self.stored())
+    }
+
+    fn stored(&self) -> Option<&Data> {
+        self.live.as_ref().map(|live| &*live.record.data)
     }
 
     /// Whether there is anything to write, a touch that is due among it, or a ticket to speak of.
@@ -198,7 +173,7 @@ impl State {
             || self.doomed.is_some()
             || self.rotate
             || self.remember.is_some()
-            || !self.pending.is_empty()
+            || !self.changes.pending.is_empty()
             || self.ticket != TicketDue::None
             || touch_is_due()
     }
@@ -208,13 +183,13 @@ impl State {
     pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), SessionError> {
         self.check_open()?;
         self.check_size(key, &value)?;
-        self.pending.set(key, value);
+        self.changes.pending.set(key, value);
         Ok(())
     }
 
     pub(crate) fn unset(&mut self, key: &str) -> Result<(), SessionError> {
         self.check_open()?;
-        self.pending.unset(key);
+        self.changes.pending.unset(key);
         Ok(())
     }
 
@@ -222,12 +197,12 @@ impl State {
         self.check_open()?;
         let value = Value::from(sum(self.value(key)?.as_ref(), by)?);
         self.check_size(key, &value)?;
-        Ok(self.pending.add(key, by)?)
+        Ok(self.changes.pending.add(key, by)?)
     }
 
     pub(crate) fn clear(&mut self) -> Result<(), SessionError> {
         self.check_open()?;
-        self.pending.clear();
+        self.changes.pending.clear();
         Ok(())
     }
 
@@ -235,10 +210,10 @@ impl State {
         self.check_open()?;
         if self.user().is_some_and(|before| *before != user) {
             // What belongs to one user must not reach the next one.
-            self.pending.clear();
+            self.changes.pending.clear();
         }
         self.superseded = false;
-        self.pending.user = Some(user);
+        self.changes.pending.user = Some(user);
         self.rotate = true;
         self.renew = true;
         Ok(())
@@ -288,31 +263,10 @@ impl State {
 
     /// That the session with this value in it would not be too large.
     pub(crate) fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
-        if self.size_without(key) + key.len() + value.as_json().len() > self.policy.size_limit {
+        if self.changes.size_without(key, self.stored()) + key.len() + value.as_json().len() > self.policy.size_limit {
             return Err(SessionError::new(Kind::TooLarge).of_key(key));
         }
         Ok(())
-    }
-
-    /// The size of all keys and values but one, with what is not written. A number that is added to counts as it is.
-    fn size_without(&self, key: &str) -> usize {
-        let stored = self.live.as_ref().map(|live| &live.record.data);
-        let patches = [self.in_flight.as_ref(), Some(&self.pending)];
-        let outlives = |each: &str, layer: usize| {
-            let mut later = patches[layer..].iter().flatten();
-            each != key
-                && !later
-                    .any(|patch| patch.clears() || matches!(patch.change(each), Some(Change::Set(_) | Change::Unset)))
-        };
-        let stored = stored.into_iter().flat_map(|data| data.iter()).filter(|(each, _)| outlives(each, 0));
-        let stored: usize = stored.map(|(each, value)| each.len() + value.as_json().len()).sum();
-        let unwritten = patches.iter().enumerate().filter_map(|(layer, patch)| Some((layer, (*patch)?)));
-        let unwritten = unwritten.flat_map(|(layer, patch)| patch.changes().map(move |change| (layer, change)));
-        let set = unwritten.filter_map(|(layer, (each, change))| match change {
-            Change::Set(value) if outlives(each, layer + 1) => Some(each.len() + value.as_json().len()),
-            _ => None,
-        });
-        stored + set.sum::<usize>()
     }
 
     // Writing
@@ -338,7 +292,7 @@ impl State {
     }
 
     fn begin_create(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
-        let mut patch = self.pending.clone();
+        let mut patch = self.changes.pending.clone();
         own.add_to(&mut patch)?;
         let keeps_something = patch.user.is_some() || patch.changes().any(|(_, change)| *change != Change::Unset);
         if self.superseded {
@@ -354,13 +308,13 @@ impl State {
         let mut record = Record::new(now, self.idle_end(&lifetime, absolute_end, now), absolute_end);
         record.lifetime = lifetime;
         patch.apply_to(&mut record, now)?;
-        self.in_flight = Some(std::mem::take(&mut self.pending));
+        self.changes.depart();
         Ok(Step::Create(record))
     }
 
     fn begin_change(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
         let Some(live) = &self.live else { return Ok(Step::Nothing) };
-        let mut patch = self.pending.clone();
+        let mut patch = self.changes.pending.clone();
         own.add_to(&mut patch)?;
         self.decide_times(&mut patch, live, now);
         if patch.is_empty() && !self.rotate {
@@ -375,7 +329,7 @@ impl State {
         };
         let key = live.key.clone();
         let step = if self.rotate { Step::Rotate { key, patch, guard } } else { Step::Apply { key, patch, guard } };
-        self.in_flight = Some(std::mem::take(&mut self.pending));
+        self.changes.depart();
         Ok(step)
     }
 
@@ -433,7 +387,7 @@ impl State {
     }
 
     fn written(&mut self) {
-        self.in_flight = None;
+        self.changes.arrived();
         self.rotate = false;
         self.renew = false;
         self.remember = None;
@@ -441,11 +395,7 @@ impl State {
 
     /// The store has changed nothing: what was pending still is.
     pub(crate) fn not_done(&mut self) -> Result<(), SessionError> {
-        let Some(mut earlier) = self.in_flight.take() else { return Ok(()) };
-        let later = std::mem::take(&mut self.pending);
-        let merged = earlier.then(later);
-        self.pending = earlier;
-        Ok(merged?)
+        Ok(self.changes.came_back()?)
     }
 
     /// The store has answered to the end of a session: whether it was there.
