@@ -3,21 +3,13 @@
 //! It decides purely: no await, no clock, no randomness. [`write`](super::write) carries out its steps.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::changes::Changes;
 use super::error::{SessionError, SessionErrorKind as Kind};
+use super::policy::{Policy, Remember};
 use crate::clock::Timestamp;
-use crate::record::{Change, Data, Expiry, Handle, Lifetime, Numbers, Patch, Record, StoreKey, UserId, Value, sum};
+use crate::record::{Change, Data, Handle, Numbers, Patch, Record, StoreKey, UserId, Value, sum};
 use crate::store::{Found, Guard, Token, Written};
-
-/// How long sessions live and how large they grow.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Policy {
-    pub(crate) idle: Duration,
-    pub(crate) absolute: Duration,
-    pub(crate) size_limit: usize,
-}
 
 /// The session of one request.
 #[derive(Debug)]
@@ -49,13 +41,6 @@ pub(crate) struct Live {
     token: Token,
     /// Its ticket was signed with an older key.
     outdated_ticket: bool,
-}
-
-/// A lifetime that the application chose for this session.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Remember {
-    pub(crate) lifetime: Lifetime,
-    pub(crate) absolute: Option<Duration>,
 }
 
 /// What the response has to say about the ticket.
@@ -163,11 +148,7 @@ impl State {
 
     /// Whether there is anything to write, a touch that is due among it, or a ticket to speak of.
     pub(crate) fn is_dirty(&self, now: Timestamp) -> bool {
-        let touch_is_due = || {
-            self.live
-                .as_ref()
-                .is_some_and(|live| now.since(live.record.seen) >= self.touch_interval(&live.record.lifetime))
-        };
+        let touch_is_due = || self.live.as_ref().is_some_and(|live| self.policy.is_touch_due(&live.record, now));
         self.phase == Phase::Unknown
             || self.refused
             || self.doomed.is_some()
@@ -304,9 +285,7 @@ impl State {
         if self.phase == Phase::Closed {
             return Err(SessionError::new(Kind::Closed));
         }
-        let (lifetime, absolute_end) = self.fresh_life(now);
-        let mut record = Record::new(now, self.idle_end(&lifetime, absolute_end, now), absolute_end);
-        record.lifetime = lifetime;
+        let mut record = self.policy.new_record(self.remember, now);
         patch.apply_to(&mut record, now)?;
         self.changes.depart();
         Ok(Step::Create(record))
@@ -316,7 +295,11 @@ impl State {
         let Some(live) = &self.live else { return Ok(Step::Nothing) };
         let mut patch = self.changes.pending.clone();
         own.add_to(&mut patch)?;
-        self.decide_times(&mut patch, live, now);
+        if self.renew || self.remember.is_some() {
+            self.policy.renew(&mut patch, &live.record, self.remember, now);
+        } else if self.policy.is_touch_due(&live.record, now) {
+            self.policy.touch(&mut patch, &live.record, now);
+        }
         if patch.is_empty() && !self.rotate {
             return Ok(Step::Nothing);
         }
@@ -331,36 +314,6 @@ impl State {
         let step = if self.rotate { Step::Rotate { key, patch, guard } } else { Step::Apply { key, patch, guard } };
         self.changes.depart();
         Ok(step)
-    }
-
-    /// The touch, if one is due, and the ends that a log-in or a new lifetime brings.
-    fn decide_times(&self, patch: &mut Patch, live: &Live, now: Timestamp) {
-        let record = &live.record;
-        if self.renew || self.remember.is_some() {
-            let (lifetime, absolute_end) = self.fresh_life(now);
-            patch.lifetime = (lifetime != record.lifetime).then_some(lifetime);
-            patch.absolute_end = Some(absolute_end);
-            patch.expiry = Expiry::Exactly(self.idle_end(&lifetime, absolute_end, now));
-        } else if now.since(record.seen) >= self.touch_interval(&record.lifetime) {
-            patch.expiry = Expiry::AtLeast(self.idle_end(&record.lifetime, record.absolute_end, now));
-        }
-    }
-
-    /// The lifetime and the absolute end of a session that begins now.
-    fn fresh_life(&self, now: Timestamp) -> (Lifetime, Timestamp) {
-        match self.remember {
-            Some(Remember { lifetime, absolute }) => (lifetime, now + absolute.unwrap_or(self.policy.absolute)),
-            None => (Lifetime::default(), now + self.policy.absolute),
-        }
-    }
-
-    fn idle_end(&self, lifetime: &Lifetime, absolute_end: Timestamp, now: Timestamp) -> Timestamp {
-        (now + lifetime.idle.unwrap_or(self.policy.idle)).min(absolute_end)
-    }
-
-    /// How long a touch may wait, so that not every request writes.
-    fn touch_interval(&self, lifetime: &Lifetime) -> Duration {
-        (lifetime.idle.unwrap_or(self.policy.idle) / 10).min(Duration::from_secs(5 * 60))
     }
 
     /// The store has made the record.
@@ -444,5 +397,118 @@ impl Own {
     pub(crate) fn number_in(&self, numbers: &Numbers) -> Option<i64> {
         let Own::Add { key, .. } = self else { return None };
         numbers.iter().find(|(each, _)| each == key).map(|(_, number)| *number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Expiry;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    const POLICY: Policy = Policy { idle: HOUR, absolute: Duration::from_secs(24 * 60 * 60), size_limit: 100 };
+
+    fn found() -> State {
+        let mut record = POLICY.new_record(None, NOW);
+        record.data = Arc::new([("n", Value::from(1))].into_iter().collect());
+        let found = Found { record, token: Token::version(1), handle: Handle::new("handle") };
+        State::found(POLICY, StoreKey::generate().unwrap(), found, false)
+    }
+
+    fn begin(state: &mut State, now: Timestamp) -> Step {
+        state.begin(&Own::Nothing, now).unwrap()
+    }
+
+    fn written() -> Written {
+        Written { token: Token::version(2), numbers: Vec::new() }
+    }
+
+    #[test]
+    fn nothing_changed_is_nothing_to_do() {
+        assert!(matches!(begin(&mut State::empty(POLICY, false), NOW), Step::Nothing));
+        assert!(matches!(begin(&mut found(), NOW), Step::Nothing));
+        let mut removed = State::empty(POLICY, false);
+        removed.unset("a").unwrap();
+        removed.clear().unwrap();
+        assert!(matches!(begin(&mut removed, NOW), Step::Nothing), "there is nothing to remove from");
+    }
+
+    #[test]
+    fn a_touch_waits_for_its_interval_and_never_passes_the_absolute_end() {
+        let mut state = found();
+        assert!(matches!(begin(&mut state, NOW + Duration::from_secs(299)), Step::Nothing));
+        let Step::Apply { patch, .. } = begin(&mut state, NOW + Duration::from_secs(300)) else { panic!("no touch") };
+        assert!(!patch.changes_data());
+        assert_eq!(patch.expiry, Expiry::AtLeast(NOW + HOUR + Duration::from_secs(300)));
+        let late = NOW + Duration::from_secs(24 * 60 * 60 - 1);
+        let Step::Apply { patch, .. } = begin(&mut found(), late) else { panic!("no touch") };
+        assert_eq!(patch.expiry, Expiry::AtLeast(NOW + 24 * HOUR));
+    }
+
+    #[test]
+    fn a_replacement_is_guarded_and_other_writes_are_not() {
+        let own = Own::Replace { key: "n".into(), value: Value::from(2) };
+        let Ok(Step::Apply { guard, .. }) = found().begin(&own, NOW) else { panic!("nothing to apply") };
+        assert!(matches!(guard, Guard::Unchanged(token) if token == Token::version(1)));
+        let own = Own::Add { key: "n".into(), by: 1 };
+        let Ok(Step::Apply { guard, .. }) = found().begin(&own, NOW) else { panic!("nothing to apply") };
+        assert!(matches!(guard, Guard::Exists));
+    }
+
+    #[test]
+    fn a_superseded_session_takes_a_log_in_and_nothing_else() {
+        let mut state = State::empty(POLICY, true);
+        assert!(matches!(begin(&mut state, NOW), Step::Nothing));
+        state.set("a", Value::from(1)).unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Gone));
+        state.log_in(UserId::new("ada").unwrap()).unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Create(record) if record.user.is_some()));
+        let mut state = State::empty(POLICY, true);
+        state.destroy().unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Gone), "it lives under its new id");
+    }
+
+    #[test]
+    fn a_ticket_is_issued_only_for_what_the_store_has_done() {
+        let mut state = found();
+        state.log_in(UserId::new("ada").unwrap()).unwrap();
+        let Step::Rotate { patch, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
+        assert_eq!(state.ticket_due(), TicketDue::None);
+        state.not_done().unwrap();
+        assert_eq!(state.ticket_due(), TicketDue::None);
+        assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "it is still to be done");
+        state.done(&patch, written(), Some(StoreKey::generate().unwrap()), NOW);
+        assert_eq!(state.ticket_due(), TicketDue::Issue);
+        assert!(matches!(begin(&mut state, NOW), Step::Nothing));
+        let mut state = found();
+        state.set("a", Value::from(1)).unwrap();
+        let Step::Apply { patch, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
+        state.done(&patch, written(), None, NOW);
+        assert_eq!(state.ticket_due(), TicketDue::None);
+        assert_eq!(state.value("a").unwrap(), Some(Value::from(1)));
+    }
+
+    #[test]
+    fn a_ticket_is_taken_back_only_if_the_session_was_there() {
+        for was_there in [true, false] {
+            let mut state = found();
+            state.destroy().unwrap();
+            assert!(matches!(begin(&mut state, NOW), Step::Destroy(_)));
+            state.destroyed(was_there);
+            assert_eq!(state.ticket_due() == TicketDue::Remove, was_there);
+        }
+    }
+
+    #[test]
+    fn after_a_cancelled_write_nothing_is_certain() {
+        let mut state = found();
+        state.set("a", Value::from(1)).unwrap();
+        begin(&mut state, NOW);
+        state.cancelled();
+        assert_eq!(state.begin(&Own::Nothing, NOW).unwrap_err().kind(), Kind::Unknown);
+        assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Unknown);
+        assert!(state.is_dirty(NOW));
     }
 }
