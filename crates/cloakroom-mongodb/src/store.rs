@@ -24,6 +24,8 @@ use crate::update::Update;
 const DATABASE: &str = "cloakroom";
 const COLLECTION: &str = "cloakroom";
 const DEADLINE: Duration = Duration::from_secs(2);
+/// A call has a deadline, and a filter its greatest size.
+const SWEPT_AT_ONCE: i64 = 10_000;
 /// Less than the deadline, so that "no server" is told from "no answer": the first is known to have changed nothing.
 const SERVER_SELECTION: Duration = Duration::from_millis(1_500);
 
@@ -210,7 +212,11 @@ impl MongoStore {
     }
 
     async fn sweep_now(&self, limit: usize, now: Timestamp) -> Result<usize, StoreError> {
-        let Some(limit) = i64::try_from(limit).ok().filter(|limit| *limit > 0) else { return Ok(0) };
+        // To MongoDB, a limit of 0 is none.
+        if limit == 0 {
+            return Ok(0);
+        }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX).min(SWEPT_AT_ONCE);
         let find = self.records.find(layout::expired(now)).projection(doc! { layout::ID: 1 });
         let failed = |error: mongodb::error::Error| Call::Write.failed(&error);
         let mut found = find.limit(limit).max_time(self.deadline).await.map_err(failed)?;
