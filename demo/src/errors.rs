@@ -109,7 +109,7 @@ fn in_words(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::METHOD_NOT_ALLOWED => ("Not this way round", "This page can't be asked for like that."),
         StatusCode::CONFLICT => (
             "Your ticket is no longer valid",
-            "Your session ended or was renewed while this was on its way, so nothing was changed. You may have signed \
+            "Your session ended or was renewed while this was on its way, so nothing was changed. You may have logged \
              out in another tab or on another device. Please try again.",
         ),
         StatusCode::SERVICE_UNAVAILABLE => (

@@ -1,4 +1,4 @@
-//! A customer's own page: where they are signed in.
+//! A customer's own page: where they are logged in.
 
 use askama::Template;
 use axum::Form;
@@ -49,16 +49,16 @@ pub(crate) struct Which {
 pub(crate) async fn end(member: Member, Form(form): Form<Which>) -> Result<Redirect, AppError> {
     // A handle of anybody else's session ends nothing: only the user's own are looked at.
     let ended = member.session.revoke(&Handle::new(form.device)).await?;
-    let message = if ended { "That device is signed out." } else { "That device was signed out already." };
+    let message = if ended { "That device is logged out." } else { "That device was logged out already." };
     member.session.insert(FLASH, message.into())?;
     Ok(Redirect::to("/account"))
 }
 
 pub(crate) async fn end_others(member: Member) -> Result<Redirect, AppError> {
     let message = match member.session.revoke_others().await? {
-        0 => "You are signed in nowhere else.".into(),
-        1 => "1 other device is signed out.".into(),
-        count => format!("{count} other devices are signed out.").into(),
+        0 => "You are logged in nowhere else.".into(),
+        1 => "1 other device is logged out.".into(),
+        count => format!("{count} other devices are logged out.").into(),
     };
     member.session.insert(FLASH, message)?;
     Ok(Redirect::to("/account"))

@@ -84,7 +84,7 @@ pub(crate) async fn log_out(session: Session) -> Result<Redirect, AppError> {
     if session.user().is_some() {
         session.log_out()?;
         // The session has ended with all that was in it; the message begins a new one.
-        session.insert(FLASH, "You are signed out. See you soon.".into())?;
+        session.insert(FLASH, "You are logged out. See you soon.".into())?;
     }
     Ok(Redirect::to("/"))
 }
