@@ -24,7 +24,10 @@ impl LocalPath {
 
     /// The log-in page, which leads back here.
     pub(crate) fn to_log_in(&self) -> String {
-        format!("/log-in?next={}", askama::filters::urlencode_strict(&self.0).map_or_else(|_| "/".into(), |it| it.to_string()))
+        format!(
+            "/log-in?next={}",
+            askama::filters::urlencode_strict(&self.0).map_or_else(|_| "/".into(), |it| it.to_string())
+        )
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -66,8 +69,18 @@ mod tests {
     #[test]
     fn what_leads_away_is_the_front_page() {
         let elsewhere = [
-            "//evil.example", "https://evil.example", "/\\evil.example", "/\t/evil.example", "\\\\evil.example",
-            "/\n/evil.example", " /cart", "", "cart", "javascript:alert(1)", "/caf\u{e9}", "/x\r\nSet-Cookie: a=b",
+            "//evil.example",
+            "https://evil.example",
+            "/\\evil.example",
+            "/\t/evil.example",
+            "\\\\evil.example",
+            "/\n/evil.example",
+            " /cart",
+            "",
+            "cart",
+            "javascript:alert(1)",
+            "/caf\u{e9}",
+            "/x\r\nSet-Cookie: a=b",
         ];
         for path in elsewhere {
             assert_eq!(LocalPath::from(path.to_owned()).as_str(), "/", "{path:?}");
