@@ -17,7 +17,7 @@ async fn a_server_that_is_not_there_is_unavailable_in_time() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let begin = Instant::now();
     let store = MongoStore::connect(&format!("mongodb://127.0.0.1:{port}/shop")).await.unwrap();
-    assert!(begin.elapsed() < Duration::from_millis(500), "connect waited {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_millis(1_000), "connect waited {:?}", begin.elapsed());
     for call in 0..2 {
         let begin = Instant::now();
         let error = match call {
@@ -25,7 +25,7 @@ async fn a_server_that_is_not_there_is_unavailable_in_time() {
             _ => store.create(&key(), &record(), at(0)).await.map(drop).unwrap_err(),
         };
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{}", error.source().unwrap());
-        assert!(begin.elapsed() < Duration::from_millis(2_300), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_millis(3_000), "{:?}", begin.elapsed());
     }
 }
 
@@ -42,7 +42,7 @@ async fn a_server_that_is_silent_costs_no_more_than_the_deadline() {
     let store = MongoStore::connect(&uri).await.unwrap().with_deadline(Duration::from_millis(300));
     let begin = Instant::now();
     let error = store.load(&key(), at(0)).await.unwrap_err();
-    assert!(begin.elapsed() < Duration::from_millis(600), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_millis(1_500), "{:?}", begin.elapsed());
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
     silence.abort();
 }
@@ -114,7 +114,7 @@ async fn calls_succeed_as_soon_as_the_server_is_there_and_again_after_an_outage(
     tokio::time::sleep(Duration::from_millis(50)).await;
     let begin = Instant::now();
     assert!(store.load(&key, at(0)).await.is_err());
-    assert!(begin.elapsed() < Duration::from_millis(2_300), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_millis(3_000), "{:?}", begin.elapsed());
 
     door.open.store(true, Ordering::SeqCst);
     assert!(matches!(store.load(&key, at(0)).await.unwrap(), Loaded::Found(_)));
