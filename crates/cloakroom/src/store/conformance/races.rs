@@ -27,23 +27,23 @@ cases! {
     sweep_in_flight_takes_no_session_that_was_extended,
 }
 
-/// Whether a race should be run again: at least once, and on a quick store for a while.
+/// Whether a race should be run again: a few times in any case, and on a quick store for a while.
 pub(super) struct Rounds {
     start: Instant,
-    left: usize,
-    first: bool,
+    run: usize,
+    most: usize,
 }
 
 impl Rounds {
     pub(super) fn new(most: usize) -> Rounds {
-        Rounds { start: Instant::now(), left: most, first: true }
+        Rounds { start: Instant::now(), run: 0, most }
     }
 
     pub(super) fn again(&mut self) -> bool {
-        let again = self.first || (self.left > 0 && self.start.elapsed() < Duration::from_millis(120));
-        self.left = self.left.saturating_sub(1);
-        self.first = false;
-        again
+        let least = (self.most / 10).max(1);
+        let quick = self.start.elapsed() < Duration::from_millis(120);
+        self.run += 1;
+        self.run <= least || (quick && self.run <= self.most)
     }
 }
 
