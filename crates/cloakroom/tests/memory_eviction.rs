@@ -1,8 +1,8 @@
-//! Who leaves a full memory store, in which order, and that it is told.
+//! Who leaves a full memory store, and in which order.
 
-use std::io::Write;
+#![allow(clippy::unwrap_used, reason = "helpers of tests")]
+
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use cloakroom::record::{Expiry, Patch, Record, StoreKey};
@@ -191,7 +191,7 @@ async fn whatever_ends_a_session_makes_room() {
 /// A session may leave before the thread that made it has counted it.
 #[test]
 fn the_count_never_goes_below_zero() {
-    let (store, stop) = (MemoryStore::with_capacity(1_000), AtomicBool::new(false));
+    let (store, stop) = (MemoryStore::new(), AtomicBool::new(false));
     let ada = UserId::new("ada").unwrap();
     let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
     std::thread::scope(|scope| {
@@ -215,9 +215,8 @@ fn the_count_never_goes_below_zero() {
             highest = highest.max(store.stats().sessions);
         }
         stop.store(true, Ordering::Relaxed);
-        assert!(highest <= 1_001, "{highest} sessions at once");
+        assert!(highest <= MemoryStore::DEFAULT_CAPACITY + 1, "{highest} sessions at once");
     });
-    assert_eq!(store.stats().evicted_users, 0);
 }
 
 /// Else a revocation on a devices page would end another session than the one that was meant.
@@ -229,42 +228,4 @@ async fn a_key_that_is_used_again_gets_another_handle() {
     store.create(&old, &of_user(3), at(3)).await.unwrap();
     let entries = store.page(None, 10, at(3)).await.unwrap();
     assert_eq!(entries.len(), 2);
-}
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().write(bytes)
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
-#[test]
-fn an_eviction_is_told_without_the_id() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
-    let keys = tracing::subscriber::with_default(subscriber, || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let store = MemoryStore::with_capacity(1);
-            let keys = [create(&store, &of_user(1), 1).await, create(&store, &of_user(2), 2).await];
-            create(&store, &anonymous(3), 3).await;
-            assert_eq!((store.stats().evicted_users, store.stats().evicted_anonymous), (1, 1));
-            keys
-        })
-    });
-    let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert_eq!(text.lines().filter(|line| line.contains("a session was evicted")).count(), 2, "{text}");
-    assert_eq!(text.lines().filter(|line| line.contains("user=true")).count(), 1, "{text}");
-    for key in &keys {
-        let digest: String = key.digest().iter().map(|byte| format!("{byte:02x}")).collect();
-        assert!(!text.contains(key.plain()) && !text.contains(&digest), "{text}");
-    }
-    assert!(!text.contains("ada"), "{text}");
 }

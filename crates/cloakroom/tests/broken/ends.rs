@@ -268,7 +268,7 @@ impl Wrong for SweepLooksThenDeletes {
         now: Timestamp,
     ) -> StoreFuture<'a, Created> {
         let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if keys.len() > 20 {
+        if keys.len() > 48 {
             keys.clear();
         }
         keys.push(key.clone());

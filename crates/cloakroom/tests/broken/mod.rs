@@ -224,12 +224,9 @@ pub(crate) fn whole(record: &Record, patch: &Patch) -> Patch {
     whole
 }
 
-/// The moment in which others come first.
+/// The moment in which others come first: about a round trip to a database. Shorter, it would be luck to meet in it.
 pub(crate) async fn pause() {
-    for _ in 0..3 {
-        tokio::task::yield_now().await;
-        std::thread::yield_now();
-    }
+    std::thread::sleep(std::time::Duration::from_micros(300));
 }
 
 /// A patch without its changes of data keys, but for those that are chosen.

@@ -94,6 +94,7 @@ apply!(
 apply!(AddLoadsThenWrites, |inner, key, patch, guard, now| {
     let Some(found) = found(inner, key, now).await? else { return Ok(Applied::Gone) };
     let Ok(numbers) = patch.apply_to(&mut found.record.clone(), now) else { return Ok(Applied::WrongType) };
+    pause().await;
     let mut plain = without_changes(patch);
     for (name, change) in patch.changes() {
         match change {
