@@ -28,7 +28,7 @@ pub struct Patch {
     /// Binds the session to this user.
     pub user: Option<UserId>,
     /// What happens to the idle end. Anything but `Keep` is a touch: the store then sets
-    /// [`seen`](Record::seen) to the time of the call.
+    /// [`seen`](Record::seen) to the time of the call, unless it is later already.
     pub expiry: Expiry,
     /// A new absolute end, exactly.
     pub absolute_end: Option<Timestamp>,

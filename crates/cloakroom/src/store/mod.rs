@@ -38,12 +38,12 @@ pub const SUPERSEDED_FOR: Duration = Duration::from_secs(10);
 ///
 /// Each method takes the time as `now`, and decides by it alone; a store looks at no clock. An expired record is, to all
 /// of them, not there ([`Record::is_live`]). No method may report success before the change is as durable as the store
-/// promises.
+/// promises. Where there is more than one reason to refuse, any of them may be told.
 pub trait Store: Debug + Send + Sync + 'static {
     /// Finds the record of a key.
     ///
-    /// Where no live record has the key, but one had it until up to [`SUPERSEDED_FOR`] ago and was then rotated away
-    /// from it, and lives: [`Loaded::Superseded`]. It changes nothing: an expired record is missing, and
+    /// Where no live record has the key, but one had it, was rotated away from it less than [`SUPERSEDED_FOR`] ago, and
+    /// lives: [`Loaded::Superseded`]. It changes nothing: an expired record is missing, and
     /// is not deleted here.
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded>;
 

@@ -17,7 +17,7 @@ const SHARDS: usize = 16;
 ///
 /// When it is full, room is made for a new session: expired ones leave first, then the anonymous session that was idle
 /// for longest; a user's session only when no anonymous one is left. So a flood of visitors can't push out who has
-/// logged in. Each eviction is a `tracing` event and counted in [`stats`](MemoryStore::stats).
+/// logged in; and where all are users, the visitor's new session is the one to go. Each eviction is a `tracing` event and counted in [`stats`](MemoryStore::stats).
 ///
 /// Expired sessions leave while others come; no background task is needed.
 ///
