@@ -1,8 +1,8 @@
 //! Who can log in.
 
+use argon2::Argon2;
 use argon2::password_hash::phc::PasswordHash;
 use argon2::password_hash::{self, PasswordHasher as _, PasswordVerifier as _};
-use argon2::Argon2;
 use cloakroom::UserId;
 use tokio::sync::Semaphore;
 

@@ -116,9 +116,10 @@ fn in_words(status: StatusCode) -> (&'static str, &'static str) {
             "The cloakroom is closed for a moment",
             "We can't reach the place where your cart is kept. Nothing is lost; please try again in a moment.",
         ),
-        status if status.is_client_error() => {
-            ("We could not read that", "Something in the request was not as it should be. Please go back and try again.")
-        }
+        status if status.is_client_error() => (
+            "We could not read that",
+            "Something in the request was not as it should be. Please go back and try again.",
+        ),
         _ => ("Something tore", "That was our fault, and it is in our log. Please try again."),
     }
 }

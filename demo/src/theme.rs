@@ -32,11 +32,8 @@ impl Theme {
 
     /// Remembers the choice. The default needs no cookie.
     pub(crate) fn keep(self, jar: &mut CookieJar) -> Result<(), CookieError> {
-        let cookie = SetCookie::new(NAME, self.as_str())?
-            .path("/")?
-            .max_age(A_YEAR)
-            .http_only(true)
-            .same_site(SameSite::Lax);
+        let cookie =
+            SetCookie::new(NAME, self.as_str())?.path("/")?.max_age(A_YEAR).http_only(true).same_site(SameSite::Lax);
         if self == Theme::System { jar.remove(&cookie) } else { jar.add(cookie) }
     }
 

@@ -16,10 +16,7 @@ pub(crate) struct Choice {
     next: LocalPath,
 }
 
-pub(crate) async fn choose(
-    mut jar: CookieJar,
-    Form(choice): Form<Choice>,
-) -> Result<(CookieJar, Redirect), AppError> {
+pub(crate) async fn choose(mut jar: CookieJar, Form(choice): Form<Choice>) -> Result<(CookieJar, Redirect), AppError> {
     choice.theme.keep(&mut jar)?;
     Ok((jar, Redirect::to(choice.next.as_str())))
 }

@@ -85,7 +85,7 @@ impl Client {
         self.post("/log-in", &format!("name={user}&password={}{more}", sample.password)).await
     }
 
-    async fn send(&mut self, request: Request<Body>) -> Answer {
+    pub(super) async fn send(&mut self, request: Request<Body>) -> Answer {
         let response = self.browser.send(self.shop.clone(), request).await.unwrap();
         let (parts, body) = response.into_parts();
         let body = body.collect().await.unwrap().to_bytes();

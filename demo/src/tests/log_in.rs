@@ -110,6 +110,7 @@ async fn a_log_in_leads_on_but_never_away() {
     for elsewhere in ["//evil.example", "https://evil.example", "/\\evil.example", "/%09/evil.example", ""] {
         assert_eq!(client.log_in("ada", &format!("&next={elsewhere}")).await.location(), "/", "{elsewhere}");
         let form = client.get(&format!("/log-in?next={}", elsewhere.replace('\\', "%5C"))).await.body;
-        assert!(!form.contains("evil"), "{form}");
+        let (_, form) = form.split_once(r#"action="/log-in">"#).unwrap();
+        assert!(form.contains(r#"<input type="hidden" name="next" value="/">"#), "{form}");
     }
 }

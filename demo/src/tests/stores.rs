@@ -1,8 +1,10 @@
 use std::sync::Arc;
 
-use axum::http::header::RETRY_AFTER;
-use axum::http::StatusCode;
+use axum::body::Body;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
+use axum::http::{Request, StatusCode};
 use cloakroom_mongodb::MongoStore;
+use tokio::sync::oneshot;
 
 use super::client::{Client, shop, shop_on};
 
@@ -27,14 +29,22 @@ async fn without_its_store_the_shop_says_so() {
 /// What was done in a session that has ended meanwhile is not kept, and the visitor is told.
 #[tokio::test]
 async fn a_session_that_ends_under_way_is_a_conflict() {
-    let shop = shop();
-    let mut client = Client::logged_in(&shop, "ada").await;
+    let mut client = Client::logged_in(&shop(), "ada").await;
     let mut tab = client.clone();
-    let log_in = tokio::spawn(async move { tab.log_in("ada", "").await });
-    // The other tab waits for the password's check with its session loaded; meanwhile this one logs out.
-    tokio::task::yield_now().await;
+    // The form is read after the session is loaded, and it comes only when the other tab has logged out.
+    let (is_loaded, loaded) = oneshot::channel();
+    let (is_over, over) = oneshot::channel();
+    let form = futures_util::stream::once(async {
+        is_loaded.send(()).unwrap();
+        over.await.map(|()| "product=bowler&quantity=1")
+    });
+    let request = Request::post("/cart/add").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    let request = request.body(Body::from_stream(form)).unwrap();
+    let adding = tokio::spawn(async move { tab.send(request).await });
+    loaded.await.unwrap();
     client.post("/log-out", "").await;
-    let answer = log_in.await.unwrap();
+    is_over.send(()).unwrap();
+    let answer = adding.await.unwrap();
     assert_eq!(answer.status, StatusCode::CONFLICT);
     assert!(answer.body.contains("Your ticket is no longer valid"), "{}", answer.body);
 }
