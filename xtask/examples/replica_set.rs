@@ -18,8 +18,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(20);
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let mut arguments = env::args().skip(1);
-    let (Some(name), Some(port), None) = (arguments.next(), arguments.next(), arguments.next())
-    else {
+    let (Some(name), Some(port), None) = (arguments.next(), arguments.next(), arguments.next()) else {
         bail!("usage: replica_set NAME PORT");
     };
     let host = format!("127.0.0.1:{port}");

