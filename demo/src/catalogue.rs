@@ -31,6 +31,12 @@ pub(crate) fn find(id: &str) -> Option<&'static Product> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Price(u32);
 
+impl Price {
+    const fn new(euros: u32, cents: u32) -> Price {
+        Price(euros * 100 + cents)
+    }
+}
+
 impl fmt::Display for Price {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "€{}.{:02}", self.0 / 100, self.0 % 100)
@@ -64,7 +70,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "storm-coat",
         name: "Storm coat",
         kind: "Coats",
-        price: Price(289_00),
+        price: Price::new(289, 0),
         tint: "sand",
         picture: include_str!("../pictures/storm-coat.svg"),
         text: "Double-breasted, belted, and long enough for the last tram in the rain. The collar stands up by itself.",
@@ -74,7 +80,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "bowler",
         name: "Bowler",
         kind: "Hats",
-        price: Price(95_00),
+        price: Price::new(95, 0),
         tint: "slate",
         picture: include_str!("../pictures/bowler.svg"),
         text: "A hard hat with a soft heart. Leaves no doubt about who is about to open the door for you.",
@@ -84,7 +90,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "rain-dome",
         name: "Rain dome",
         kind: "Umbrellas",
-        price: Price(64_00),
+        price: Price::new(64, 0),
         tint: "wine",
         picture: include_str!("../pictures/rain-dome.svg"),
         text: "Eight ribs, one handle, room for two who like each other. Opens with a sound that turns heads.",
@@ -94,7 +100,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "opera-cloak",
         name: "Opera cloak",
         kind: "Coats",
-        price: Price(420_00),
+        price: Price::new(420, 0),
         tint: "plum",
         picture: include_str!("../pictures/opera-cloak.svg"),
         text: "For the third act and the walk home after it. Falls straight from the shoulder, clasps with one hand.",
@@ -104,7 +110,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "long-scarf",
         name: "Long scarf",
         kind: "Scarves",
-        price: Price(48_50),
+        price: Price::new(48, 50),
         tint: "rust",
         picture: include_str!("../pictures/long-scarf.svg"),
         text: "Two metres and a bit, so that it goes round twice and still reaches your pockets.",
@@ -114,7 +120,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "felt-hat",
         name: "Felt hat",
         kind: "Hats",
-        price: Price(79_90),
+        price: Price::new(79, 90),
         tint: "moss",
         picture: include_str!("../pictures/felt-hat.svg"),
         text: "A brim to hide under and a crown to be greeted with. Keeps its shape through a whole season of nodding.",
@@ -124,7 +130,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "mittens",
         name: "Mittens",
         kind: "Gloves",
-        price: Price(29_00),
+        price: Price::new(29, 0),
         tint: "sky",
         picture: include_str!("../pictures/mittens.svg"),
         text: "Joined by a cord through the sleeves, because grown-ups lose them too.",
@@ -134,7 +140,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "pea-coat",
         name: "Pea coat",
         kind: "Coats",
-        price: Price(239_00),
+        price: Price::new(239, 0),
         tint: "navy",
         picture: include_str!("../pictures/pea-coat.svg"),
         text: "Short, broad and warm. Six buttons, of which you will use four, and pockets where hands belong.",
@@ -144,7 +150,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "city-stick",
         name: "City stick",
         kind: "Umbrellas",
-        price: Price(52_00),
+        price: Price::new(52, 0),
         tint: "slate",
         picture: include_str!("../pictures/city-stick.svg"),
         text: "Rolled tight it is a walking stick, and nobody suspects a thing until it rains.",
@@ -154,7 +160,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "bobble-hat",
         name: "Bobble hat",
         kind: "Hats",
-        price: Price(34_00),
+        price: Price::new(34, 0),
         tint: "rose",
         picture: include_str!("../pictures/bobble-hat.svg"),
         text: "The bobble has no purpose. It is the best thing about it.",
@@ -164,7 +170,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "day-gloves",
         name: "Day gloves",
         kind: "Gloves",
-        price: Price(58_00),
+        price: Price::new(58, 0),
         tint: "rust",
         picture: include_str!("../pictures/day-gloves.svg"),
         text: "Thin enough to find a key with, warm enough to wait for the one who has it.",
@@ -174,7 +180,7 @@ pub(crate) static PRODUCTS: [Product; 12] = [
         id: "weekend-case",
         name: "Weekend case",
         kind: "Bags",
-        price: Price(165_00),
+        price: Price::new(165, 0),
         tint: "moss",
         picture: include_str!("../pictures/weekend-case.svg"),
         text: "Holds two shirts, one book and a secret. Fits on every luggage rack and under every counter.",

@@ -36,6 +36,7 @@ use clap::Parser;
 use cloakroom::cookie::KeyRing;
 use cloakroom::store::{MemoryStore, Store};
 use cloakroom::{ConfigError, SessionLayer};
+use cloakroom_mongodb::MongoStore;
 use tracing_subscriber::EnvFilter;
 
 use crate::accounts::Accounts;
@@ -91,6 +92,8 @@ fn key_ring(secrets: &[String]) -> anyhow::Result<KeyRing> {
 async fn open_store(uri: &str) -> anyhow::Result<(Arc<dyn Store>, &'static str)> {
     match uri.split_once(':').map_or(uri, |(scheme, _)| scheme) {
         "memory" => Ok((Arc::new(MemoryStore::new()), "memory")),
+        // It doesn't wait for the server: while that is down, what needs a session is answered with 503.
+        "mongodb" | "mongodb+srv" => Ok((Arc::new(MongoStore::connect(uri).await?), "MongoDB")),
         // The URI may hold a password, so no message repeats it.
         scheme => anyhow::bail!("--store: there is no store of the kind {scheme:?}; try memory or mongodb://…"),
     }

@@ -5,6 +5,8 @@ use std::fmt;
 use axum::http::{Method, Uri};
 use serde::Deserialize;
 
+const LOG_IN: &str = "/log-in";
+
 /// A path of this shop, such as `/cart?x=1`. It comes from addresses and forms, which anybody can write, and it never leads
 /// away: whatever is no such path is `/` instead.
 #[derive(Clone, Debug, PartialEq, Deserialize)]
@@ -24,14 +26,21 @@ impl LocalPath {
 
     /// The log-in page, which leads back here.
     pub(crate) fn to_log_in(&self) -> String {
-        format!(
-            "/log-in?next={}",
-            askama::filters::urlencode_strict(&self.0).map_or_else(|_| "/".into(), |it| it.to_string())
-        )
+        // A log-in that leads to the log-in would help nobody.
+        let is_log_in = self.0 == LOG_IN || self.0.starts_with(&format!("{LOG_IN}?"));
+        if is_log_in { LOG_IN.to_owned() } else { format!("{LOG_IN}?next={}", urlencoded(&self.0)) }
     }
 
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+/// For a query.
+fn urlencoded(path: &str) -> String {
+    match askama::filters::urlencode_strict(path) {
+        Ok(encoded) => encoded.to_string(),
+        Err(never) => match never {},
     }
 }
 
@@ -93,5 +102,6 @@ mod tests {
         assert_eq!(page(Method::POST, "/cart/add"), "/cart");
         assert_eq!(page(Method::GET, "/products/opera-cloak?x=1"), "/products/opera-cloak?x=1");
         assert_eq!(LocalPath::from("/a?b=c&d".to_owned()).to_log_in(), "/log-in?next=%2Fa%3Fb%3Dc%26d");
+        assert_eq!(LocalPath::from("/log-in?next=/cart".to_owned()).to_log_in(), "/log-in");
     }
 }

@@ -36,15 +36,16 @@ pub(crate) struct Addition {
 
 pub(crate) async fn add(session: Session, Form(form): Form<Addition>) -> Result<Redirect, AppError> {
     let product = catalogue::find(&form.product).ok_or(AppError::NotFound)?;
-    session.insert(FLASH, format!("{} is in your cart.", product.name).into())?;
-    // Written at once, the message with it. Two tabs that add at the same time both succeed: whoever comes second adds to
-    // what the first one has left.
+    // Written at once. Two tabs that add at the same time both succeed: whoever comes second adds to what the first one has
+    // left.
     let add = |cart: Option<Cart>| {
         let mut cart = cart.unwrap_or_default();
         cart.add(product, form.quantity);
         cart
     };
     session.update(CART, add).await?;
+    // Only now: a message that waits when `update` fails would still be written at the end, and tell of what was not done.
+    session.insert(FLASH, format!("{} is in your cart.", product.name).into())?;
     Ok(Redirect::to(&product.path()))
 }
 

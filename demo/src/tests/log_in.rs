@@ -1,0 +1,116 @@
+use axum::http::StatusCode;
+use axum::http::header::SET_COOKIE;
+
+use super::client::{Client, shop};
+
+#[tokio::test]
+async fn logging_in_gives_the_session_a_new_id() {
+    let shop = shop();
+    let mut client = Client::new(&shop);
+    client.post("/cart/add", "product=bowler&quantity=1").await;
+    let before = client.clone();
+    client.log_in("ada", "").await;
+    assert!(client.session_id().is_some());
+    assert_ne!(client.session_id(), before.session_id());
+    assert_eq!(client.name().await, Some("Ada"));
+
+    let mut before = before;
+    assert_eq!(before.name().await, None, "the old id opens nothing");
+}
+
+#[tokio::test]
+async fn a_wrong_password_logs_nobody_in() {
+    let mut client = Client::new(&shop());
+    for form in ["name=ada&password=wrong", "name=nobody&password=wrong", "name=&password=", "name=ada&password="] {
+        let answer = client.post("/log-in", form).await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+        assert!(answer.body.contains("Name and password don’t belong together"), "{}", answer.body);
+        assert_eq!(client.session_id(), None);
+        assert_eq!(client.name().await, None);
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_shown_once() {
+    let mut client = Client::logged_in(&shop(), "ada").await;
+    assert!(client.get("/").await.body.contains("Welcome, Ada."));
+    assert!(!client.get("/").await.body.contains("Welcome, Ada."));
+
+    assert_eq!(client.post("/log-out", "").await.location(), "/");
+    assert!(client.get("/").await.body.contains("You are logged out."));
+    assert!(!client.get("/").await.body.contains("You are logged out."));
+}
+
+#[tokio::test]
+async fn logging_out_ends_the_session() {
+    let shop = shop();
+    let mut client = Client::logged_in(&shop, "ada").await;
+    client.post("/cart/add", "product=bowler&quantity=1").await;
+    let mut stolen = client.clone();
+    client.post("/log-out", "").await;
+    assert_eq!(client.name().await, None);
+    assert_eq!(client.in_cart().await, 0);
+    assert_eq!(stolen.name().await, None, "the old ticket is worth nothing");
+}
+
+#[tokio::test]
+async fn one_device_logs_the_other_out() {
+    let shop = shop();
+    let (mut desk, mut phone) = (Client::logged_in(&shop, "ada").await, Client::logged_in(&shop, "ada").await);
+    let mut stranger = Client::logged_in(&shop, "grace").await;
+
+    let page = desk.get("/account").await.body;
+    assert_eq!(page.matches("<h3>").count(), 2);
+    assert_eq!(page.matches("<h3>This device</h3>").count(), 1);
+    let (_, rest) = page.split_once(r#"name="device" value=""#).unwrap();
+    let (handle, _) = rest.split_once('"').unwrap();
+
+    stranger.post("/account/end", &format!("device={handle}")).await;
+    assert_eq!(phone.name().await, Some("Ada"), "nobody can end another user's session");
+
+    assert_eq!(desk.post("/account/end", &format!("device={handle}")).await.location(), "/account");
+    assert_eq!(phone.name().await, None);
+    assert_eq!(phone.get("/account").await.location(), "/log-in?next=%2Faccount");
+    assert_eq!(desk.name().await, Some("Ada"));
+}
+
+#[tokio::test]
+async fn one_device_logs_all_others_out() {
+    let shop = shop();
+    let mut desk = Client::logged_in(&shop, "ada").await;
+    let mut others = [Client::logged_in(&shop, "ada").await, Client::logged_in(&shop, "ada").await];
+    let mut stranger = Client::logged_in(&shop, "grace").await;
+    desk.post("/account/end-others", "").await;
+    assert!(desk.get("/account").await.body.contains("2 other devices are logged out."));
+    for other in &mut others {
+        assert_eq!(other.name().await, None);
+    }
+    assert_eq!(stranger.name().await, Some("Grace"));
+}
+
+#[tokio::test]
+async fn who_is_remembered_keeps_the_cookie() {
+    let shop = shop();
+    let mut client = Client::new(&shop);
+    let line = |answer: &super::client::Answer| answer.headers[SET_COOKIE].to_str().unwrap().to_owned();
+    let forgotten = line(&client.log_in("ada", "").await);
+    assert!(forgotten.starts_with("sid=") && forgotten.contains("; HttpOnly") && forgotten.contains("; SameSite=Lax"));
+    assert!(!forgotten.contains("Expires"), "{forgotten}");
+    let remembered = line(&client.log_in("ada", "&remember=on").await);
+    assert!(remembered.contains("; Expires="), "{remembered}");
+    let forgotten = line(&client.log_in("ada", "").await);
+    assert!(!forgotten.contains("Expires"), "{forgotten}");
+}
+
+#[tokio::test]
+async fn a_log_in_leads_on_but_never_away() {
+    let shop = shop();
+    let mut client = Client::new(&shop);
+    assert_eq!(client.log_in("ada", "&next=/products/bowler").await.location(), "/products/bowler");
+    for elsewhere in ["//evil.example", "https://evil.example", "/\\evil.example", "/%09/evil.example", ""] {
+        assert_eq!(client.log_in("ada", &format!("&next={elsewhere}")).await.location(), "/", "{elsewhere}");
+        let form = client.get(&format!("/log-in?next={}", elsewhere.replace('\\', "%5C"))).await.body;
+        let (_, form) = form.split_once(r#"action="/log-in">"#).unwrap();
+        assert!(form.contains(r#"<input type="hidden" name="next" value="/">"#), "{form}");
+    }
+}
