@@ -10,7 +10,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
 use crate::cookie::{CookieError, CookieJar};
-use crate::middleware::{instead, status_of};
+use crate::middleware::instead_of;
 use crate::session::{Session, SessionError, SessionErrorKind};
 
 /// The request's session. A store that fails is 503, a missing layer 500; both as [`SessionError`].
@@ -39,7 +39,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         report(&self);
-        let mut response: Response = instead(status_of(&self));
+        let mut response: Response = instead_of(&self);
         *response.body_mut() = match self.kind() {
             // Told to the developer who has forgotten it; it holds nothing to hide.
             SessionErrorKind::MissingLayer => Body::from(self.to_string()),

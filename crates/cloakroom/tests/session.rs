@@ -165,6 +165,24 @@ async fn parallel_requests_lose_neither_increments_nor_updates_nor_keys() {
 }
 
 #[tokio::test]
+async fn a_value_is_modified_in_place_and_tells_what_was_asked() {
+    const CART: Key<Vec<u32>> = Key::new("cart");
+    let (site, mut browser) = (Site::new(Router::new()), Browser::new());
+    with_session(&site, &mut browser, async |session| {
+        session.modify(CART, |cart| cart.push(7)).await?;
+        assert_eq!(session.modify(CART, |cart| cart.len()).await?, 1);
+        Ok(())
+    })
+    .await;
+    with_session(&site, &mut browser, async |session| {
+        assert_eq!(session.modify(CART, std::mem::take).await?, [7]);
+        assert_eq!(session.get(CART)?, Some(vec![]));
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn clear_keeps_the_session_and_its_user() {
     let (site, mut browser) = (Site::new(Router::new()), Browser::new());
     browser

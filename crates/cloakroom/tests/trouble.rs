@@ -234,3 +234,35 @@ async fn what_changes_after_the_response_has_left_is_an_error() {
     assert_eq!(session.increment("n", 1).await.unwrap(), 2, "what is written at once needs no response");
     assert_eq!(session.get::<i64>("a").unwrap(), Some(1));
 }
+
+#[tokio::test]
+async fn a_write_that_failed_is_not_tried_again_at_commit() {
+    type Store = axum::Extension<std::sync::Arc<support::Watched>>;
+    async fn swallow(session: Session, axum::Extension(store): Store) -> Result {
+        session.insert("a", "carried along")?;
+        store.fails.store(true, Ordering::SeqCst);
+        session.increment("n", 1).await.unwrap_err();
+        store.fails.store(false, Ordering::SeqCst);
+        Ok("all is well".into())
+    }
+    async fn do_without(session: Session, axum::Extension(store): Store) -> Result {
+        store.fails.store(true, Ordering::SeqCst);
+        session.increment("n", 1).await.unwrap_err();
+        store.fails.store(false, Ordering::SeqCst);
+        session.insert("a", "kept")?;
+        Ok("not counted, but well".into())
+    }
+    let site = Site::new(routes().route("/swallow", get(swallow)).route("/do-without", get(do_without)));
+    for (path, status, kept) in
+        [("/swallow", StatusCode::SERVICE_UNAVAILABLE, ""), ("/do-without", StatusCode::OK, "kept")]
+    {
+        let mut browser = visitor(&site).await;
+        let request = http::Request::get(path).body(axum::body::Body::empty()).unwrap();
+        let app = site.app().layer(axum::Extension(site.store.clone()));
+        let answer = Answer::read(browser.send(app, request).await.unwrap()).await;
+        assert_eq!(answer.status, status, "{path}");
+        let calls = if status.is_success() { vec!["load", "apply", "apply"] } else { vec!["load", "apply"] };
+        assert_eq!(site.store.calls(), calls, "{path}");
+        assert_eq!(site.get(&mut browser, "/text/a").await.body, kept, "{path}");
+    }
+}

@@ -27,7 +27,7 @@ pub(super) fn after_commit<B: Default>(
             Ok(()) => return response,
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a session cookie could not be written");
-                return instead(StatusCode::INTERNAL_SERVER_ERROR);
+                return instead(StatusCode::INTERNAL_SERVER_ERROR, None);
             }
         },
         Err(error) => error,
@@ -38,30 +38,35 @@ pub(super) fn after_commit<B: Default>(
             vary_by_cookie(response.headers_mut());
             return response;
         }
-        return instead(StatusCode::CONFLICT);
+        return instead_of(&error);
     }
     tracing::error!(error = &error as &dyn std::error::Error, "a session could not be written");
-    instead(status_of(&error))
+    instead_of(&error)
 }
 
-/// The status that stands for an error of a session.
-pub(crate) fn status_of(error: &SessionError) -> StatusCode {
+/// The response that stands for an error of a session; it carries the error's kind as an extension, for who wants to put a
+/// page into it.
+pub(crate) fn instead_of<B: Default>(error: &SessionError) -> Response<B> {
     use SessionErrorKind as Kind;
-    match error.kind() {
+    let status = match error.kind() {
         Kind::Store | Kind::Contention | Kind::Unknown => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Gone => StatusCode::CONFLICT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
-    }
+    };
+    instead(status, Some(error.kind()))
 }
 
 /// A response of ours: nothing of the handler's stays, neither body nor headers.
-pub(crate) fn instead<B: Default>(status: StatusCode) -> Response<B> {
+fn instead<B: Default>(status: StatusCode, kind: Option<SessionErrorKind>) -> Response<B> {
     let mut response = Response::new(B::default());
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     if status == StatusCode::SERVICE_UNAVAILABLE {
         headers.insert(RETRY_AFTER, RETRY_AFTER_SECONDS);
+    }
+    if let Some(kind) = kind {
+        response.extensions_mut().insert(kind);
     }
     response
 }

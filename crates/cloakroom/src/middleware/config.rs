@@ -27,7 +27,9 @@ pub(crate) struct Config {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OnGone {
-    /// 409 Conflict in place of the handler's response, which speaks of changes that were not kept.
+    /// 409 Conflict in place of the handler's response, which speaks of changes that were not kept. Like the layer's 503, it
+    /// has no body, and carries the [`SessionErrorKind`](crate::SessionErrorKind) as an extension: a layer around
+    /// this one can put a page into it.
     #[default]
     Conflict,
     /// The handler's response, though its changes of the session are lost.

@@ -55,7 +55,8 @@ impl Slot {
 impl Session {
     /// The session of a request, loaded. The second call gives the same one.
     ///
-    /// Handlers of axum simply take a `Session` as an argument; this is for the services of others.
+    /// Handlers of axum simply take a `Session` as an argument. This is for extractors of your own, such as one of the
+    /// logged-in user, and for services without axum.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ pub use future::ResponseFuture;
 pub use service::{SessionLayer, SessionService};
 
 #[cfg(feature = "axum")]
-pub(crate) use answer::{instead, status_of};
+pub(crate) use answer::instead_of;
 
 /// The Set-Cookie line of a new session that the store has, made without a request; none if nothing was to be stored.
 #[cfg(feature = "testing")]

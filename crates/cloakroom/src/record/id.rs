@@ -107,6 +107,18 @@ impl Handle {
     }
 }
 
+impl From<&str> for Handle {
+    fn from(text: &str) -> Handle {
+        Handle::new(text)
+    }
+}
+
+impl From<String> for Handle {
+    fn from(text: String) -> Handle {
+        Handle::new(text)
+    }
+}
+
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

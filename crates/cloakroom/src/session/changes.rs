@@ -71,7 +71,12 @@ impl Changes {
         self.in_flight = Some(std::mem::take(&mut self.pending));
     }
 
-    /// It is written.
+    /// Whether anything is being written.
+    pub(super) fn is_departed(&self) -> bool {
+        self.in_flight.as_ref().is_some_and(|patch| !patch.is_empty())
+    }
+
+    /// It is written, or given up.
     pub(super) fn arrived(&mut self) {
         self.in_flight = None;
     }

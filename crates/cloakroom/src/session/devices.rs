@@ -9,7 +9,8 @@ use crate::store::{Directory, Entry, StoreError, StoreErrorKind, StoreFuture};
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Device {
-    /// What the store tells of the session.
+    /// What the store tells of the session. Its last visit may have been later than it says, by at most the touch
+    /// interval: a tenth of the idle timeout, or five minutes.
     pub entry: Entry,
     /// Whether it is the session that asks.
     pub is_current: bool,

@@ -31,7 +31,7 @@ pub enum SessionErrorKind {
     Gone,
     /// The response has left, or leaves now: too late for a change that would need a cookie, or would wait for a commit.
     Closed,
-    /// An earlier write of this session was cancelled half-way, so nobody knows what is stored.
+    /// An earlier write of this session failed or was cancelled half-way, and with it the changes that it carried along.
     Unknown,
     /// A value can't be kept, or is of another type than was asked for; the source is the `ValueError`.
     Value,
@@ -83,7 +83,7 @@ impl fmt::Display for SessionError {
             Kind::Contention => "the session was changed by others again and again until the deadline",
             Kind::Gone => "the session is gone: it was destroyed, or has a new id",
             Kind::Closed => "the response has left: too late for this change of the session",
-            Kind::Unknown => "an earlier write of this session was cancelled half-way",
+            Kind::Unknown => "an earlier write of this session has failed or was cancelled half-way",
             Kind::Value => "a session value can't be kept or read",
             Kind::WrongType => "only an integer of the session can be added to, within the range of i64",
             Kind::TooLarge => "the session would grow beyond its size limit",

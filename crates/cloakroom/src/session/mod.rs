@@ -41,6 +41,12 @@ use crate::store::Found;
 /// Two requests that run at once change the same session key by key; neither undoes the other's keys. Where both change
 /// the same key, [`add`](Session::add), [`increment`](Session::increment) and [`update`](Session::update) lose nothing.
 ///
+/// | written at commit, in one write | written at once, with all that is pending |
+/// |---|---|
+/// | `insert`, `remove`, `take`, `add`, `clear` | `increment`, `update`, `modify` |
+/// | `log_in`, `remember`, `until_browser_closes` | `save`, `rotate` |
+/// | `destroy`, `log_out` | |
+///
 /// Clones are the same session.
 ///
 /// ```
@@ -209,6 +215,42 @@ impl Session {
         self.0.replace(key, compute).await
     }
 
+    /// Changes the value of a key in place, at once, and gives what `f` gives. A missing key counts as the default.
+    ///
+    /// Else as [`update`](Session::update): `f` may run several times, and must do nothing but compute.
+    ///
+    /// ```
+    /// use cloakroom::{Key, Session, SessionError};
+    ///
+    /// const CART: Key<Vec<String>> = Key::new("cart");
+    ///
+    /// async fn add_to_cart(session: Session) -> Result<usize, SessionError> {
+    ///     session.modify(CART, |cart| { cart.push("umbrella".into()); cart.len() }).await
+    /// }
+    /// async fn empty_cart(session: Session) -> Result<Vec<String>, SessionError> {
+    ///     session.modify(CART, std::mem::take).await
+    /// }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`update`](Session::update).
+    pub async fn modify<T, R, F>(&self, key: impl AsKey<T>, mut f: F) -> Result<R, SessionError>
+    where
+        T: Serialize + DeserializeOwned + Default,
+        F: FnMut(&mut T) -> R,
+    {
+        let key: Arc<str> = key.name().into();
+        let name = key.clone();
+        let compute = move |value: Option<Value>| {
+            let mut new: T = read(&name, value.as_ref())?.unwrap_or_default();
+            let result = f(&mut new);
+            let value = Value::serialize(&new).map_err(|error| SessionError::from(error).of_key(&name))?;
+            Ok((value, result))
+        };
+        self.0.replace(key, compute).await
+    }
+
     /// Writes what is pending, now.
     ///
     /// # Errors
@@ -295,6 +337,11 @@ impl Session {
     pub fn until_browser_closes(&self) -> Result<(), SessionError> {
         let lifetime = Lifetime { idle: None, persistent: Some(false) };
         self.0.state().remember(Remember { lifetime, absolute: None })
+    }
+
+    /// The time by the layer's clock, for what is to be told or compared beside the session's own times.
+    pub fn now(&self) -> Timestamp {
+        self.0.settings.clock.now()
     }
 
     /// Whether nothing is stored of the session.

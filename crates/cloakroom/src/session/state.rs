@@ -59,7 +59,7 @@ enum Phase {
     Open,
     /// The response has left, or is about to.
     Closed,
-    /// A write was cancelled before the store answered.
+    /// A write that carried changes failed, or was cancelled before the store answered.
     Unknown,
 }
 
@@ -255,7 +255,7 @@ impl State {
     /// The next step to write what is pending, together with `own`.
     ///
     /// After `Create`, `Apply` and `Rotate` one of [`created`](State::created), [`done`](State::done) and
-    /// [`not_done`](State::not_done) has to follow, or [`cancelled`](State::cancelled).
+    /// [`not_done`](State::not_done) has to follow, or [`failed`](State::failed).
     pub(crate) fn begin(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
         if self.phase == Phase::Unknown {
             return Err(SessionError::new(Kind::Unknown));
@@ -365,9 +365,13 @@ impl State {
         self.refused = true;
     }
 
-    /// Nobody waits for the store's answer any more, so nobody knows it.
-    pub(crate) fn cancelled(&mut self) {
-        self.phase = Phase::Unknown;
+    /// The store has failed, or nobody waits for its answer any more. What the write carried along is not tried again; its
+    /// own change has been reported to who asked for it.
+    pub(crate) fn failed(&mut self) {
+        if self.rotate || self.changes.is_departed() {
+            self.phase = Phase::Unknown;
+        }
+        self.changes.arrived();
     }
 
     /// The store was asked again.
@@ -502,11 +506,21 @@ mod tests {
     }
 
     #[test]
-    fn after_a_cancelled_write_nothing_is_certain() {
+    fn a_failed_change_that_carried_nothing_else_is_told_and_done_with() {
+        let mut state = found();
+        let own = Own::Add { key: "n".into(), by: 1 };
+        assert!(matches!(state.begin(&own, NOW), Ok(Step::Apply { .. })));
+        state.failed();
+        state.set("a", Value::from(1)).unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Apply { .. }));
+    }
+
+    #[test]
+    fn after_a_failed_write_nothing_is_certain() {
         let mut state = found();
         state.set("a", Value::from(1)).unwrap();
         begin(&mut state, NOW);
-        state.cancelled();
+        state.failed();
         assert_eq!(state.begin(&Own::Nothing, NOW).unwrap_err().kind(), Kind::Unknown);
         assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Unknown);
         assert!(state.is_dirty(NOW));

@@ -52,10 +52,11 @@ impl Inner {
                 self.state().check_size(&key, &value)?;
                 match self.write_in_turn(&Own::Replace { key: key.clone(), value }).await? {
                     Outcome::Written(_) => return Ok(result),
-                    Outcome::Conflict => self.reload().await?,
+                    Outcome::Conflict => {}
                 }
                 back_off(conflicts).await;
                 conflicts += 1;
+                self.reload().await?;
             }
         });
         match replaced.await {
@@ -108,10 +109,10 @@ impl Inner {
                 Ok(Created::Taken) => {
                     tracing::warn!("a new session id was taken already: is the random source broken?")
                 }
-                Err(error) => return answer.failed(error),
+                Err(error) => return Err(error.into()),
             }
         }
-        answer.failed(StoreError::new(StoreErrorKind::Other))
+        Err(StoreError::new(StoreErrorKind::Other).into())
     }
 
     async fn apply(
@@ -133,7 +134,7 @@ impl Inner {
             }
             Ok(Applied::Gone) => answer.not_done(SessionError::new(Kind::Gone)),
             Ok(Applied::WrongType) => answer.not_done(SessionError::new(Kind::WrongType)),
-            Err(error) => answer.failed(error),
+            Err(error) => Err(error.into()),
         }
     }
 
@@ -159,10 +160,10 @@ impl Inner {
                 Ok(Rotated::Taken) => {
                     tracing::warn!("a new session id was taken already: is the random source broken?")
                 }
-                Err(error) => return answer.failed(error),
+                Err(error) => return Err(error.into()),
             }
         }
-        answer.failed(StoreError::new(StoreErrorKind::Other))
+        Err(StoreError::new(StoreErrorKind::Other).into())
     }
 
     async fn reload(&self) -> Result<(), SessionError> {
@@ -189,7 +190,7 @@ impl Own {
     }
 }
 
-/// A write that waits for the store's answer. Dropped before that, it tells the state that nobody will know.
+/// A write that waits for the store's answer. Dropped without one, it tells the state that the write has failed.
 struct Unanswered<'a> {
     inner: &'a Inner,
     answered: bool,
@@ -230,20 +231,12 @@ impl<'a> Unanswered<'a> {
         self.inner.state().not_done()?;
         Err(error)
     }
-
-    /// The store has failed. What was pending still is; after a timeout it may be stored all the same.
-    fn failed<T>(&mut self, error: StoreError) -> Result<T, SessionError> {
-        if error.kind() == StoreErrorKind::Timeout {
-            return Err(error.into());
-        }
-        self.not_done(error.into())
-    }
 }
 
 impl Drop for Unanswered<'_> {
     fn drop(&mut self) {
         if !self.answered {
-            self.inner.state().cancelled();
+            self.inner.state().failed();
         }
     }
 }
