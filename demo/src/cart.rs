@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::catalogue::{self, Price, Product};
 
 /// The cart lives in the session, and so it survives the log-in. Handlers change it with
-/// [`Session::update`](cloakroom::Session::update), so that two tabs that add at once both get what they asked for.
+/// [`Session::modify`](cloakroom::Session::modify), so that two tabs that add at once both get what they asked for.
 pub(crate) const CART: Key<Cart> = Key::new("cart");
 
 /// How many of one product fit into a cart.

@@ -36,16 +36,10 @@ pub(crate) struct Addition {
 
 pub(crate) async fn add(session: Session, Form(form): Form<Addition>) -> Result<Redirect, AppError> {
     let product = catalogue::find(&form.product).ok_or(AppError::NotFound)?;
-    // Written at once. Two tabs that add at the same time both succeed: whoever comes second adds to what the first one has
-    // left.
-    let add = |cart: Option<Cart>| {
-        let mut cart = cart.unwrap_or_default();
-        cart.add(product, form.quantity);
-        cart
-    };
-    session.update(CART, add).await?;
-    // Only now: a message that waits when `update` fails would still be written at the end, and tell of what was not done.
     session.insert(FLASH, format!("{} is in your cart.", product.name).into())?;
+    // Written at once, and the message with it. Two tabs that add at the same time both succeed: whoever comes second adds
+    // to what the first one has left.
+    session.modify(CART, |cart| cart.add(product, form.quantity)).await?;
     Ok(Redirect::to(&product.path()))
 }
 
@@ -57,12 +51,7 @@ pub(crate) struct Adjustment {
 
 pub(crate) async fn change(session: Session, Form(form): Form<Adjustment>) -> Result<Redirect, AppError> {
     let product = catalogue::find(&form.product).ok_or(AppError::NotFound)?;
-    let change = |cart: Option<Cart>| {
-        let mut cart = cart.unwrap_or_default();
-        cart.change(product, form.change);
-        cart
-    };
-    session.update(CART, change).await?;
+    session.modify(CART, |cart| cart.change(product, form.change)).await?;
     Ok(Redirect::to(&format!("/cart#{}", product.id)))
 }
 
@@ -77,14 +66,8 @@ struct Order {
 
 pub(crate) async fn order(member: Member) -> Result<Redirect, AppError> {
     let session = member.session;
-    let mut ordered = Cart::default();
-    // Who empties the cart has it: of two clicks at once one gets the goods, and the other an empty cart. The function may
-    // run more than once, so it sets `ordered` anew each time.
-    let empty = |cart: Option<Cart>| {
-        ordered = cart.unwrap_or_default();
-        Cart::default()
-    };
-    session.update(CART, empty).await?;
+    // Who empties the cart has it: of two clicks at once one gets the goods, and the other an empty cart.
+    let ordered = session.modify(CART, std::mem::take).await?;
     if ordered.is_empty() {
         session.insert(FLASH, "There is nothing in your cart to order.".into())?;
         return Ok(Redirect::to("/cart"));

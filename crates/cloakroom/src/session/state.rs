@@ -374,6 +374,13 @@ impl State {
         self.changes.arrived();
     }
 
+    /// A write was tried again and again, and not once more: what it would have carried along is not written without it.
+    pub(crate) fn given_up(&mut self) {
+        if !self.changes.pending.is_empty() {
+            self.phase = Phase::Unknown;
+        }
+    }
+
     /// The store was asked again.
     pub(crate) fn reloaded(&mut self, found: Found) {
         if let Some(live) = &mut self.live {

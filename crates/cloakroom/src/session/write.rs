@@ -61,7 +61,10 @@ impl Inner {
         });
         match replaced.await {
             Ok(result) => result,
-            Err(_) if conflicts > 0 => Err(SessionError::new(Kind::Contention)),
+            Err(_) if conflicts > 0 => {
+                self.state().given_up();
+                Err(SessionError::new(Kind::Contention))
+            }
             Err(_) => Err(StoreError::new(StoreErrorKind::Timeout).into()),
         }
     }
