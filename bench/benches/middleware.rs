@@ -1,0 +1,2 @@
+//! What the middleware costs.
+fn main() {}
