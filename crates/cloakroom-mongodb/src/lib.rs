@@ -1,1 +1,15 @@
-//! MongoDB store.
+#![doc = include_str!("../README.md")]
+
+mod store;
+
+mod directory;
+mod layout;
+mod update;
+
+mod escape;
+mod value;
+
+mod error;
+mod index;
+
+pub use store::MongoStore;

@@ -13,6 +13,8 @@ mod session;
 
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(feature = "testing")]
+pub mod testing;
 
 pub use clock::{Clock, Timestamp};
 pub use middleware::{ConfigError, OnGone, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService};

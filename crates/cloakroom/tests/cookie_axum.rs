@@ -10,11 +10,7 @@ use http_body_util::BodyExt;
 use tower::ServiceExt;
 
 async fn toggle(mut jar: CookieJar) -> Result<(CookieJar, &'static str), CookieError> {
-    let theme = if jar.get("theme").as_deref() == Some("dark") {
-        "light"
-    } else {
-        "dark"
-    };
+    let theme = if jar.get("theme").as_deref() == Some("dark") { "light" } else { "dark" };
     jar.add(SetCookie::new("theme", theme)?.path("/")?)?;
     Ok((jar, "toggled"))
 }
@@ -30,10 +26,8 @@ async fn only_the_jar(mut jar: CookieJar) -> Result<CookieJar, CookieError> {
 }
 
 async fn ask(path: &str, cookie: Option<&str>) -> http::Response<Body> {
-    let app = Router::new()
-        .route("/toggle", get(toggle))
-        .route("/refused", get(refused))
-        .route("/remove", get(only_the_jar));
+    let app =
+        Router::new().route("/toggle", get(toggle)).route("/refused", get(refused)).route("/remove", get(only_the_jar));
     let mut request = Request::get(path);
     if let Some(cookie) = cookie {
         request = request.header(header::COOKIE, cookie);
@@ -50,16 +44,10 @@ async fn ask(path: &str, cookie: Option<&str>) -> http::Response<Body> {
 #[tokio::test]
 async fn a_handler_reads_and_writes_cookies() {
     let response = ask("/toggle", Some("theme=dark")).await;
-    assert_eq!(
-        response.headers()[header::SET_COOKIE],
-        "theme=light; Path=/"
-    );
+    assert_eq!(response.headers()[header::SET_COOKIE], "theme=light; Path=/");
     let response = ask("/toggle", None).await;
     assert_eq!(response.headers()[header::SET_COOKIE], "theme=dark; Path=/");
-    assert_eq!(
-        response.into_body().collect().await.unwrap().to_bytes(),
-        "toggled"
-    );
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "toggled");
 }
 
 #[tokio::test]
@@ -67,15 +55,7 @@ async fn a_cookie_that_can_not_be_written_is_a_500_that_says_nothing() {
     let response = ask("/refused", None).await;
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     assert!(response.headers().get(header::SET_COOKIE).is_none());
-    assert!(
-        response
-            .into_body()
-            .collect()
-            .await
-            .unwrap()
-            .to_bytes()
-            .is_empty()
-    );
+    assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
 }
 
 #[tokio::test]

@@ -1,11 +1,9 @@
-//! Cookies are those of Express, held against what the npm packages `cookie`, `cookie-signature` and `express-session`
-//! really wrote and accepted.
+//! Cookies are those of Express, held against what the npm packages `cookie`, `cookie-signature`
+//! and `express-session` really wrote and accepted.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use cloakroom::cookie::{
-    CookieError, CookieErrorKind, CookieJar, KeyRing, Priority, SameSite, SetCookie,
-};
+use cloakroom::cookie::{CookieError, CookieErrorKind, CookieJar, KeyRing, Priority, SameSite, SetCookie};
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 use serde_json::Value;
 
@@ -16,13 +14,8 @@ fn jar(cookie_header: &str) -> Result<CookieJar, Box<dyn std::error::Error>> {
 }
 
 fn unhex(hex: &str) -> Vec<u8> {
-    let pairs = hex
-        .as_bytes()
-        .chunks(2)
-        .map(|pair| std::str::from_utf8(pair).unwrap_or_default());
-    pairs
-        .filter_map(|pair| u8::from_str_radix(pair, 16).ok())
-        .collect()
+    let pairs = hex.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap_or_default());
+    pairs.filter_map(|pair| u8::from_str_radix(pair, 16).ok()).collect()
 }
 
 #[test]
@@ -49,18 +42,9 @@ fn signatures_are_those_of_cookie_signature() {
         let pair = format!("connect.sid={}", text("cookie_header_value"));
         assert_eq!(cookie.to_header_value().unwrap(), pair);
         let jar = jar(&pair).unwrap();
-        assert_eq!(
-            jar.get_raw("connect.sid"),
-            Some(text("cookie_header_value").as_bytes())
-        );
-        assert_eq!(
-            jar.get("connect.sid").as_deref(),
-            Some(text("signed_value"))
-        );
-        assert_eq!(
-            jar.express_signed(&keys).get("connect.sid").as_deref(),
-            Some(sid)
-        );
+        assert_eq!(jar.get_raw("connect.sid"), Some(text("cookie_header_value").as_bytes()));
+        assert_eq!(jar.get("connect.sid").as_deref(), Some(text("signed_value")));
+        assert_eq!(jar.express_signed(&keys).get("connect.sid").as_deref(), Some(sid));
     }
 }
 
@@ -90,7 +74,8 @@ fn only_the_very_signature_is_accepted() {
     assert_eq!(keys.express_unsign(&good), None, "without s:");
     assert_eq!(keys.express_unsign(&format!("S:{good}")), None);
 
-    // The last character holds two bits that say nothing; `cookie-signature` compares text, so they must be zero.
+    // The last character holds two bits that say nothing; `cookie-signature` compares text, so they
+    // must be zero.
     let last = good.chars().last().unwrap();
     for other in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/".chars() {
         let changed = format!("{}{other}", &good[..good.len() - 1]);
@@ -101,26 +86,15 @@ fn only_the_very_signature_is_accepted() {
 
 #[test]
 fn cookies_are_accepted_as_express_session_accepts_them() {
-    let all: Value =
-        serde_json::from_str(include_str!("vectors/02-cookie-acceptance.json")).unwrap();
-    let keys = KeyRing::weak(
-        all["secrets"]
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|s| s.as_str().unwrap()),
-    )
-    .unwrap();
+    let all: Value = serde_json::from_str(include_str!("vectors/02-cookie-acceptance.json")).unwrap();
+    let keys = KeyRing::weak(all["secrets"].as_array().unwrap().iter().map(|s| s.as_str().unwrap())).unwrap();
     let all = all["cases"].as_array().unwrap();
     assert!(!all.is_empty());
     for case in all {
         let jar = jar(case["cookie_header"].as_str().unwrap()).unwrap();
         let first = jar.get("connect.sid");
         // That an empty id is none is for the session to say.
-        let found = first
-            .as_deref()
-            .and_then(|signed| keys.express_unsign(signed))
-            .filter(|sid| !sid.is_empty());
+        let found = first.as_deref().and_then(|signed| keys.express_unsign(signed)).filter(|sid| !sid.is_empty());
         match case["sid"].as_str() {
             Some(long) if long.ends_with("*4000") => assert_eq!(found.map(str::len), Some(4000)),
             sid => assert_eq!(found, sid, "{}", case["about"]),
@@ -133,11 +107,7 @@ fn built(case: &Value, pair: (&str, &str), now: SystemTime) -> Result<SetCookie,
     let options = &case["cookie_options"];
     let at = |date: &str| {
         // The vectors have these two dates, as ISO text.
-        let minute_and_second = if date.contains("22:30:00") {
-            1_700_001_000
-        } else {
-            1_700_000_005
-        };
+        let minute_and_second = if date.contains("22:30:00") { 1_700_001_000 } else { 1_700_000_005 };
         UNIX_EPOCH + Duration::from_millis(minute_and_second * 1000 + 123)
     };
     let mut cookie = SetCookie::new(pair.0, pair.1)?
@@ -145,13 +115,8 @@ fn built(case: &Value, pair: (&str, &str), now: SystemTime) -> Result<SetCookie,
         .http_only(options["httpOnly"].as_bool().unwrap_or(true))
         .partitioned(options["partitioned"] == true)
         .domain(options["domain"].as_str().unwrap_or_default().to_owned())?;
-    match (
-        options["maxAge"].as_i64(),
-        options["maxAge"].as_str().or(options["expires"].as_str()),
-    ) {
-        (Some(ms), _) if ms < 0 => {
-            cookie = cookie.expires(now - Duration::from_millis(ms.unsigned_abs()))
-        }
+    match (options["maxAge"].as_i64(), options["maxAge"].as_str().or(options["expires"].as_str())) {
+        (Some(ms), _) if ms < 0 => cookie = cookie.expires(now - Duration::from_millis(ms.unsigned_abs())),
         (Some(ms), _) => cookie = cookie.expires(now + Duration::from_millis(ms.unsigned_abs())),
         (None, Some(date)) => cookie = cookie.expires(at(date)),
         (None, None) => {}
@@ -180,18 +145,16 @@ fn set_cookie_lines_are_those_of_express_session() {
     let (mut same, mut refused) = (0, Vec::new());
     for case in all["cases"].as_array().unwrap() {
         let about = case["about"].as_str().unwrap();
-        let name = case["session_options"]["name"]
-            .as_str()
-            .unwrap_or("connect.sid");
-        let line =
-            built(case, (name, &signed), now).and_then(|cookie| cookie.to_header_value_at(now));
+        let name = case["session_options"]["name"].as_str().unwrap_or("connect.sid");
+        let line = built(case, (name, &signed), now).and_then(|cookie| cookie.to_header_value_at(now));
         match (line, case["set_cookie"][0].as_str()) {
             (Ok(line), Some(express)) => {
                 assert_eq!(line, express, "{about}");
                 same += 1;
             }
             (Err(error), _) => refused.push((about, error.kind())),
-            // Express wrote none since the request came over plain HTTP, or since an option was no date.
+            // Express wrote none since the request came over plain HTTP, or since an option was no
+            // date.
             (Ok(_), None) => {}
         }
     }

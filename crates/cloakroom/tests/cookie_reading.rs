@@ -1,4 +1,5 @@
-//! Reading `Cookie` headers: whatever comes in is read as Express reads it, and nothing is an error.
+//! Reading `Cookie` headers: whatever comes in is read as Express reads it, and nothing is an
+//! error.
 
 use cloakroom::cookie::{CookieJar, KeyRing, decode, pairs, values};
 use http::{HeaderMap, HeaderValue, header::COOKIE};
@@ -16,18 +17,13 @@ fn headers(lines: &[&[u8]]) -> HeaderMap {
 
 fn read(line: &str) -> Vec<(String, String)> {
     let jar = CookieJar::from_headers(&headers(&[line.as_bytes()]));
-    jar.iter()
-        .map(|(name, value)| (name.into_owned(), value.into_owned()))
-        .collect()
+    jar.iter().map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
 }
 
 #[track_caller]
 fn reads(line: &str, expected: &[(&str, &str)]) {
     let found = read(line);
-    let found: Vec<_> = found
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
+    let found: Vec<_> = found.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     assert_eq!(found, expected, "{line}");
 }
 
@@ -35,10 +31,7 @@ fn reads(line: &str, expected: &[(&str, &str)]) {
 fn a_header_is_read_as_express_reads_it() {
     reads("theme=dark", &[("theme", "dark")]);
     reads("theme=dark;lang=de", &[("theme", "dark"), ("lang", "de")]);
-    reads(
-        " theme =\tdark ;lang= de\t",
-        &[("theme", "dark"), ("lang", "de")],
-    );
+    reads(" theme =\tdark ;lang= de\t", &[("theme", "dark"), ("lang", "de")]);
     reads("theme=; lang=", &[("theme", ""), ("lang", "")]);
     reads("query=a=b&c=d", &[("query", "a=b&c=d")]);
     reads("quoted=\" in here \"", &[("quoted", " in here ")]);
@@ -49,10 +42,7 @@ fn a_header_is_read_as_express_reads_it() {
     reads("broken=%41%zz", &[("broken", "%41%zz")]);
     reads("lone; theme=dark; lone", &[("theme", "dark")]);
     reads("=nameless", &[("", "nameless")]);
-    reads(
-        "__proto__=1; constructor=2",
-        &[("__proto__", "1"), ("constructor", "2")],
-    );
+    reads("__proto__=1; constructor=2", &[("__proto__", "1"), ("constructor", "2")]);
     reads("n%61me=x", &[("n%61me", "x")]);
     reads("Theme=1; theme=2", &[("Theme", "1"), ("theme", "2")]);
 }
@@ -77,10 +67,7 @@ fn several_headers_are_one() {
 #[test]
 fn values_come_raw_and_for_the_exact_name() {
     let headers = headers(&[b"sid=\"%20\"; SID=no; xsid=no; sid2=no; sid =\xff\xfe"]);
-    assert_eq!(
-        values(&headers, "sid").collect::<Vec<_>>(),
-        [b"%20".as_slice(), b"\xff\xfe"]
-    );
+    assert_eq!(values(&headers, "sid").collect::<Vec<_>>(), [b"%20".as_slice(), b"\xff\xfe"]);
     assert_eq!(values(&headers, "").count(), 0);
 }
 
@@ -88,13 +75,7 @@ fn values_come_raw_and_for_the_exact_name() {
 fn any_bytes_can_be_read() {
     let keys = KeyRing::weak(["k"]).unwrap();
     let all: Vec<u8> = (0..=u8::MAX).collect();
-    let mut inputs: Vec<Vec<u8>> = vec![
-        all.clone(),
-        all.repeat(256),
-        b"=".to_vec(),
-        b";".to_vec(),
-        b"\"".to_vec(),
-    ];
+    let mut inputs: Vec<Vec<u8>> = vec![all.clone(), all.repeat(256), b"=".to_vec(), b";".to_vec(), b"\"".to_vec()];
     // All short headers over the characters that mean something.
     let special = b"=;\" \t%4a\xc3\xa9\0";
     for one in special {
@@ -111,11 +92,8 @@ fn any_bytes_can_be_read() {
             assert!(decode(value).len() <= value.len() * 3);
         }
         // A header can't hold control characters; the jar takes what a header can hold.
-        let held: Vec<u8> = input
-            .iter()
-            .copied()
-            .filter(|byte| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f)
-            .collect();
+        let held: Vec<u8> =
+            input.iter().copied().filter(|byte| *byte == b'\t' || *byte >= b' ' && *byte != 0x7f).collect();
         let jar = CookieJar::from_headers(&headers(&[&held]));
         for (name, _) in jar.iter() {
             assert_eq!(jar.signed(&keys).get(&name), None);
@@ -150,9 +128,6 @@ fn a_thousand_cookies_are_read() {
 #[test]
 fn debug_shows_names_and_no_values() {
     let jar = CookieJar::from_headers(&headers(&[b"sid=secret; theme=dark"]));
-    assert_eq!(
-        format!("{jar:?}"),
-        "CookieJar { incoming: [\"sid\", \"theme\"], outgoing: [] }"
-    );
+    assert_eq!(format!("{jar:?}"), "CookieJar { incoming: [\"sid\", \"theme\"], outgoing: [] }");
     assert!(!format!("{:?}", pairs(b"sid=secret")).contains("secret"));
 }

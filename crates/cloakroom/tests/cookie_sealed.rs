@@ -17,11 +17,7 @@ fn next(jar: &CookieJar) -> CookieJar {
     let (mut response, mut request) = (HeaderMap::new(), HeaderMap::new());
     jar.write_to(&mut response);
     for line in response.get_all(header::SET_COOKIE) {
-        let pair = line
-            .as_bytes()
-            .split(|byte| *byte == b';')
-            .next()
-            .unwrap_or_default();
+        let pair = line.as_bytes().split(|byte| *byte == b';').next().unwrap_or_default();
         if let Ok(pair) = HeaderValue::from_bytes(pair) {
             request.append(header::COOKIE, pair);
         }
@@ -41,32 +37,11 @@ fn brought(cookies: &[&str]) -> CookieJar {
 fn every_text_comes_back() {
     let keys = KeyRing::generate().unwrap();
     for (view, view_mut) in FORMS {
-        for text in [
-            "",
-            "ada",
-            "a.b",
-            "a b;c,d\"e\\f",
-            "100%",
-            "%41",
-            "ünï😀",
-            ".",
-            "s:x.y",
-            "\"q\"",
-        ] {
+        for text in ["", "ada", "a.b", "a b;c,d\"e\\f", "100%", "%41", "ünï😀", ".", "s:x.y", "\"q\""] {
             let mut jar = CookieJar::new();
-            view_mut(&mut jar, &keys)
-                .add(SetCookie::new("user", text).unwrap())
-                .unwrap();
-            assert_eq!(
-                view(&jar, &keys).get("user").as_deref(),
-                Some(text),
-                "at once"
-            );
-            assert_eq!(
-                view(&next(&jar), &keys).get("user").as_deref(),
-                Some(text),
-                "with the next request"
-            );
+            view_mut(&mut jar, &keys).add(SetCookie::new("user", text).unwrap()).unwrap();
+            assert_eq!(view(&jar, &keys).get("user").as_deref(), Some(text), "at once");
+            assert_eq!(view(&next(&jar), &keys).get("user").as_deref(), Some(text), "with the next request");
         }
     }
 }
@@ -78,16 +53,12 @@ fn an_older_key_still_opens_and_a_foreign_one_does_not() {
     let new = KeyRing::new([2; 32]).unwrap();
     for (view, view_mut) in FORMS {
         let mut jar = CookieJar::new();
-        view_mut(&mut jar, &old)
-            .add(SetCookie::new("user", "ada").unwrap())
-            .unwrap();
+        view_mut(&mut jar, &old).add(SetCookie::new("user", "ada").unwrap()).unwrap();
         assert_eq!(view(&jar, &rotated).get("user").as_deref(), Some("ada"));
         assert_eq!(view(&jar, &new).get("user"), None);
 
         // The newest key writes.
-        view_mut(&mut jar, &rotated)
-            .add(SetCookie::new("user", "ada").unwrap())
-            .unwrap();
+        view_mut(&mut jar, &rotated).add(SetCookie::new("user", "ada").unwrap()).unwrap();
         assert_eq!(view(&jar, &new).get("user").as_deref(), Some("ada"));
         assert_eq!(view(&jar, &old).get("user"), None);
     }
@@ -98,9 +69,7 @@ fn a_value_under_another_name_is_nothing() {
     let keys = KeyRing::generate().unwrap();
     for (view, view_mut) in &FORMS[..2] {
         let mut jar = CookieJar::new();
-        view_mut(&mut jar, &keys)
-            .add(SetCookie::new("user", "ada").unwrap())
-            .unwrap();
+        view_mut(&mut jar, &keys).add(SetCookie::new("user", "ada").unwrap()).unwrap();
         let value = jar.get("user").unwrap().into_owned();
         let stolen = brought(&[&format!("admin={value}"), &format!("User={value}")]);
         assert_eq!(view(&stolen, &keys).get("admin"), None);
@@ -113,24 +82,15 @@ fn a_forged_cookie_in_front_does_not_hide_ours() {
     let keys = KeyRing::generate().unwrap();
     for (view, view_mut) in FORMS {
         let mut jar = CookieJar::new();
-        view_mut(&mut jar, &keys)
-            .add(SetCookie::new("user", "ada").unwrap())
-            .unwrap();
-        let ours = format!(
-            "user={}",
-            String::from_utf8_lossy(jar.get_raw("user").unwrap())
-        );
+        view_mut(&mut jar, &keys).add(SetCookie::new("user", "ada").unwrap()).unwrap();
+        let ours = format!("user={}", String::from_utf8_lossy(jar.get_raw("user").unwrap()));
         let found = |forged: usize| {
             let mut cookies = vec!["user=s:mallory.AAAA"; forged];
             cookies.push(&ours);
             view(&brought(&cookies), &keys).get("user")
         };
         assert_eq!(found(15).as_deref(), Some("ada"));
-        assert_eq!(
-            found(16),
-            None,
-            "there is an end to what a request may cost"
-        );
+        assert_eq!(found(16), None, "there is an end to what a request may cost");
     }
 }
 
@@ -161,21 +121,12 @@ fn the_sealed_length_is_what_counts() {
 
 #[test]
 fn short_secrets_are_taken_by_name_only() {
-    let kind = |ring: Result<KeyRing, _>| {
-        ring.err()
-            .map(|error: cloakroom::cookie::CookieError| error.kind())
-    };
+    let kind = |ring: Result<KeyRing, _>| ring.err().map(|error: cloakroom::cookie::CookieError| error.kind());
     let refused = Some(CookieErrorKind::Secret);
     assert_eq!(kind(KeyRing::new([1; 31])), refused);
     assert_eq!(kind(KeyRing::new([1; 32])), None);
-    assert_eq!(
-        kind(KeyRing::new([1; 32]).unwrap().with_older("short")),
-        refused
-    );
-    assert_eq!(
-        kind(KeyRing::from_secrets(["a".repeat(32), "short".to_owned()])),
-        refused
-    );
+    assert_eq!(kind(KeyRing::new([1; 32]).unwrap().with_older("short")), refused);
+    assert_eq!(kind(KeyRing::from_secrets(["a".repeat(32), "short".to_owned()])), refused);
     assert_eq!(kind(KeyRing::from_secrets([""; 0])), refused);
     assert_eq!(kind(KeyRing::weak(["short"])), None);
     assert_eq!(kind(KeyRing::weak([""; 0])), refused);

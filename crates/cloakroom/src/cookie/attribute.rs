@@ -24,7 +24,8 @@ pub enum SameSite {
     None,
 }
 
-/// Which cookies Chromium keeps longest when a site has too many; other browsers ignore it ([draft]).
+/// Which cookies Chromium keeps longest when a site has too many; other browsers ignore it
+/// ([draft]).
 ///
 /// ```
 /// use cloakroom::cookie::{Priority, SetCookie};
@@ -79,35 +80,29 @@ impl Priority {
 
 impl fmt::Display for SameSite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
 impl fmt::Display for Priority {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
-/// Over this, browsers ignore the attribute, and the cookie is wider or narrower than it was meant (RFC 6265bis, 5.6).
+/// Over this, browsers ignore the attribute, and the cookie is wider or narrower than it was meant
+/// (RFC 6265bis, 5.6).
 const MAX_ATTRIBUTE: usize = 1024;
 
 pub(super) fn checked_path(path: Cow<'static, str>) -> Result<Cow<'static, str>, CookieError> {
     let refused = |why: String| Err(CookieError::new(CookieErrorKind::Path, why));
     if path.len() > MAX_ATTRIBUTE {
-        return refused(format!(
-            "the cookie's Path has {} bytes; browsers ignore one over 1,024",
-            path.len()
-        ));
+        return refused(format!("the cookie's Path has {} bytes; browsers ignore one over 1,024", path.len()));
     }
-    // `<` is refused because Express refuses it; all else because it would end the attribute or the browser drops the cookie.
-    match path
-        .bytes()
-        .position(|byte| !matches!(byte, b' '..=b':' | b'='..=b'~'))
-    {
-        Some(at) => refused(format!(
-            "the cookie's Path has a character that is not allowed, at byte {at}"
-        )),
+    // `<` is refused because Express refuses it; all else because it would end the attribute or the
+    // browser drops the cookie.
+    match path.bytes().position(|byte| !matches!(byte, b' '..=b':' | b'='..=b'~')) {
+        Some(at) => refused(format!("the cookie's Path has a character that is not allowed, at byte {at}")),
         None => Ok(path),
     }
 }
@@ -115,10 +110,7 @@ pub(super) fn checked_path(path: Cow<'static, str>) -> Result<Cow<'static, str>,
 pub(super) fn checked_domain(domain: Cow<'static, str>) -> Result<Cow<'static, str>, CookieError> {
     let refused = |why: String| Err(CookieError::new(CookieErrorKind::Domain, why));
     if domain.len() > MAX_ATTRIBUTE {
-        return refused(format!(
-            "the cookie's Domain has {} bytes; browsers ignore one over 1,024",
-            domain.len()
-        ));
+        return refused(format!("the cookie's Domain has {} bytes; browsers ignore one over 1,024", domain.len()));
     }
     let name = domain.strip_prefix('.').unwrap_or(&domain);
     if name.split('.').all(is_label) {
@@ -130,13 +122,12 @@ pub(super) fn checked_domain(domain: Cow<'static, str>) -> Result<Cow<'static, s
     ))
 }
 
-/// One label of a host name: up to 63 letters, digits and hyphens, with no hyphen at either end (RFC 1034, 3.5).
+/// One label of a host name: up to 63 letters, digits and hyphens, with no hyphen at either end
+/// (RFC 1034, 3.5).
 fn is_label(label: &str) -> bool {
     let bytes = label.as_bytes();
     matches!(bytes.len(), 1..=63)
-        && bytes
-            .iter()
-            .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
+        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'-')
         && !label.starts_with('-')
         && !label.ends_with('-')
 }
@@ -147,15 +138,9 @@ mod tests {
 
     #[test]
     fn domains_that_are_no_host_name_are_refused() {
-        for good in [
-            "example.com",
-            ".example.com",
-            "EXAMPLE.com",
-            "localhost",
-            "a-b.c1",
-            "127.0.0.1",
-            "xn--bcher-kva.example",
-        ] {
+        for good in
+            ["example.com", ".example.com", "EXAMPLE.com", "localhost", "a-b.c1", "127.0.0.1", "xn--bcher-kva.example"]
+        {
             assert_eq!(checked_domain(good.into()).unwrap(), good);
         }
         for bad in [
@@ -178,11 +163,7 @@ mod tests {
             "[::1]",
             "a/b",
         ] {
-            assert_eq!(
-                checked_domain(bad.into()).unwrap_err().kind(),
-                CookieErrorKind::Domain,
-                "{bad}"
-            );
+            assert_eq!(checked_domain(bad.into()).unwrap_err().kind(), CookieErrorKind::Domain, "{bad}");
         }
         assert!(checked_domain("a".repeat(63).into()).is_ok());
         assert!(checked_domain("a".repeat(64).into()).is_err());
@@ -194,11 +175,7 @@ mod tests {
             assert_eq!(checked_path(good.into()).unwrap(), good);
         }
         for bad in ["/;", "/\n", "/\0", "/<", "/é", "/\u{7f}", "/\t"] {
-            assert_eq!(
-                checked_path(bad.into()).unwrap_err().kind(),
-                CookieErrorKind::Path,
-                "{bad:?}"
-            );
+            assert_eq!(checked_path(bad.into()).unwrap_err().kind(), CookieErrorKind::Path, "{bad:?}");
         }
     }
 

@@ -1,4 +1,5 @@
-//! Cookies in axum: the jar as extractor and part of a response, and the answer to a cookie that can't be written.
+//! Cookies in axum: the jar as extractor and part of a response, and the answer to a cookie that
+//! can't be written.
 
 use std::convert::Infallible;
 

@@ -5,8 +5,8 @@ use std::fmt;
 
 /// Why a cookie can't be written, or a key ring not be made.
 ///
-/// The message says what is wrong and never shows a value or a secret, so it is safe to log. A program decides by
-/// [`kind`](Self::kind).
+/// The message says what is wrong and never shows a value or a secret, so it is safe to log. A
+/// program decides by [`kind`](Self::kind).
 ///
 /// ```
 /// use cloakroom::cookie::{CookieErrorKind, SetCookie};
@@ -34,19 +34,22 @@ pub struct CookieError {
 pub enum CookieErrorKind {
     /// The name is empty or no token.
     Name,
-    /// The value holds a control character, or, if it is to be sent verbatim, anything that is no cookie octet.
+    /// The value holds a control character, or, if it is to be sent verbatim, anything that is no
+    /// cookie octet.
     Value,
     /// `Path` holds a character that a browser would not take, or is over 1,024 bytes.
     Path,
     /// `Domain` is no host name, or is over 1,024 bytes.
     Domain,
-    /// The name begins with `__Secure-`, `__Host-`, `__Http-` or `__Host-Http-`, and the attributes don't fit it.
+    /// The name begins with `__Secure-`, `__Host-`, `__Http-` or `__Host-Http-`, and the attributes
+    /// don't fit it.
     Prefix,
     /// Name and value together are over 4,096 bytes.
     TooLong,
     /// `SameSite=None` or `Partitioned` without `Secure`.
     NeedsSecure,
-    /// The site that answers may not set this cookie: `Secure` over plain HTTP, or a foreign `Domain`.
+    /// The site that answers may not set this cookie: `Secure` over plain HTTP, or a foreign
+    /// `Domain`.
     Site,
     /// A secret is too short, or a key ring would hold none.
     Secret,
@@ -58,11 +61,7 @@ pub enum CookieErrorKind {
 
 impl CookieError {
     pub(super) fn new(kind: CookieErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            kind,
-            message: message.into(),
-            source: None,
-        }
+        Self { kind, message: message.into(), source: None }
     }
 
     pub(super) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
@@ -91,9 +90,7 @@ impl fmt::Display for CookieError {
 
 impl Error for CookieError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source
-            .as_deref()
-            .map(|source| source as &(dyn Error + 'static))
+        self.source.as_deref().map(|source| source as &(dyn Error + 'static))
     }
 }
 
@@ -110,8 +107,7 @@ mod tests {
 
     #[test]
     fn the_source_is_handed_on() {
-        let error =
-            CookieError::new(CookieErrorKind::Random, "no randomness").caused_by(std::fmt::Error);
+        let error = CookieError::new(CookieErrorKind::Random, "no randomness").caused_by(std::fmt::Error);
         assert!(error.source().is_some());
         assert_eq!(error.to_string(), "no randomness");
     }

@@ -5,9 +5,10 @@ use http::header::COOKIE;
 
 /// Every value of one name over all `Cookie` headers of a request, in their order, raw.
 ///
-/// For looking at one cookie without building anything: one pass, no allocation. There may be several of one name,
-/// from different paths or domains, and the server can't tell which is which ([RFC 6265bis, section 4.2.2]); a reader
-/// that can tell a good value from a bad one should look at all.
+/// For looking at one cookie without building anything: one pass, no allocation. There may be
+/// several of one name, from different paths or domains, and the server can't tell which is which
+/// ([RFC 6265bis, section 4.2.2]); a reader that can tell a good value from a bad one should look
+/// at all.
 ///
 /// ```
 /// use http::{HeaderMap, HeaderValue, header::COOKIE};
@@ -32,9 +33,10 @@ pub fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item =
 
 /// The pairs of one `Cookie` header, in their order, raw.
 ///
-/// The rules are those of the npm package `cookie` 0.7.2: pieces lie between semicolons; those without `=` are skipped;
-/// spaces and tabs around name and value are dropped, and so is one pair of double quotes around the value. Equal names
-/// all come out; Express takes the first. [`decode`](super::decode) makes text of a value.
+/// The rules are those of the npm package `cookie` 0.7.2: pieces lie between semicolons; those
+/// without `=` are skipped; spaces and tabs around name and value are dropped, and so is one pair
+/// of double quotes around the value. Equal names all come out; Express takes the first.
+/// [`decode`](super::decode) makes text of a value.
 ///
 /// ```
 /// let found: Vec<(&[u8], &[u8])> = cloakroom::cookie::pairs(b"a=1; junk; b = \"x=y\"").collect();
@@ -43,9 +45,7 @@ pub fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item =
 #[must_use]
 pub fn pairs(header: &[u8]) -> Pairs<'_> {
     // A lone `=` is nothing, and ` =` is an empty name with an empty value. So says `cookie`.
-    Pairs {
-        rest: if header.len() < 2 { &[] } else { header },
-    }
+    Pairs { rest: if header.len() < 2 { &[] } else { header } }
 }
 
 /// The iterator that [`pairs`] gives. It allocates nothing.
@@ -96,7 +96,8 @@ fn trim(mut text: &[u8]) -> &[u8] {
     text
 }
 
-/// Takes one pair of double quotes away. A value that is one quote and nothing else is empty, as in `cookie`.
+/// Takes one pair of double quotes away. A value that is one quote and nothing else is empty, as in
+/// `cookie`.
 pub(super) fn unquote(value: &[u8]) -> &[u8] {
     match value {
         [b'"'] => &[],
@@ -111,25 +112,14 @@ mod tests {
 
     fn read(header: &str) -> Vec<(&str, &str)> {
         pairs(header.as_bytes())
-            .map(|(name, value)| {
-                (
-                    std::str::from_utf8(name).unwrap(),
-                    std::str::from_utf8(value).unwrap(),
-                )
-            })
+            .map(|(name, value)| (std::str::from_utf8(name).unwrap(), std::str::from_utf8(value).unwrap()))
             .collect()
     }
 
     #[test]
     fn whitespace_and_quotes_go() {
-        assert_eq!(
-            read("\t a \t= \"b c\" ;d=\" e \""),
-            [("a", "b c"), ("d", " e ")]
-        );
-        assert_eq!(
-            read("a=\"; b=\"\"; c=\"\"\"; d='x'"),
-            [("a", ""), ("b", ""), ("c", "\""), ("d", "'x'")]
-        );
+        assert_eq!(read("\t a \t= \"b c\" ;d=\" e \""), [("a", "b c"), ("d", " e ")]);
+        assert_eq!(read("a=\"; b=\"\"; c=\"\"\"; d='x'"), [("a", ""), ("b", ""), ("c", "\""), ("d", "'x'")]);
         assert_eq!(read("a=\"x;y\""), [("a", "\"x")]);
     }
 

@@ -15,8 +15,8 @@ use super::value::{CookieValue, decode};
 
 /// The cookies that a request brought and those that its response sets.
 ///
-/// With the feature `axum` it is an extractor that never fails, and a part of a response. What was added is sent only
-/// if the jar is returned.
+/// With the feature `axum` it is an extractor that never fails, and a part of a response. What was
+/// added is sent only if the jar is returned.
 ///
 /// ```
 /// # #[cfg(feature = "axum")] {
@@ -52,7 +52,8 @@ use super::value::{CookieValue, decode};
 /// ```
 #[derive(Clone, Default)]
 pub struct CookieJar {
-    /// The `Cookie` lines as they came: they are read when asked for, and sharing them costs nothing.
+    /// The `Cookie` lines as they came: they are read when asked for, and sharing them costs
+    /// nothing.
     incoming: Vec<HeaderValue>,
     outgoing: Vec<Outgoing>,
 }
@@ -76,7 +77,8 @@ impl CookieJar {
         Self::default()
     }
 
-    /// The jar of a request with these headers. Nothing is parsed yet, and nothing in them can be an error.
+    /// The jar of a request with these headers. Nothing is parsed yet, and nothing in them can be
+    /// an error.
     ///
     /// ```
     /// use cloakroom::cookie::CookieJar;
@@ -88,14 +90,11 @@ impl CookieJar {
     /// ```
     #[must_use]
     pub fn from_headers(headers: &HeaderMap) -> Self {
-        Self {
-            incoming: headers.get_all(COOKIE).iter().cloned().collect(),
-            outgoing: Vec::new(),
-        }
+        Self { incoming: headers.get_all(COOKIE).iter().cloned().collect(), outgoing: Vec::new() }
     }
 
-    /// The value of a cookie, decoded; of equal names the first, as in Express. What was added to the jar goes before
-    /// what came in.
+    /// The value of a cookie, decoded; of equal names the first, as in Express. What was added to
+    /// the jar goes before what came in.
     ///
     /// ```
     /// use cloakroom::cookie::CookieJar;
@@ -112,7 +111,8 @@ impl CookieJar {
         self.get_raw(name).map(decode)
     }
 
-    /// The value of a cookie as it is on the wire, without surrounding quotes; otherwise as [`get`](Self::get).
+    /// The value of a cookie as it is on the wire, without surrounding quotes; otherwise as
+    /// [`get`](Self::get).
     ///
     /// ```
     /// use cloakroom::cookie::CookieJar;
@@ -132,22 +132,16 @@ impl CookieJar {
     pub(super) fn get_all_raw(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         let name = name.as_bytes();
         let written = self.written(name);
-        let incoming = if written.is_some() {
-            [].iter()
-        } else {
-            self.incoming.iter()
-        };
+        let incoming = if written.is_some() { [].iter() } else { self.incoming.iter() };
         let incoming = incoming
             .flat_map(|line| pairs(line.as_bytes()))
             .filter(move |(found, _)| *found == name)
             .map(|(_, value)| value);
-        written
-            .into_iter()
-            .filter_map(Outgoing::value)
-            .chain(incoming)
+        written.into_iter().filter_map(Outgoing::value).chain(incoming)
     }
 
-    /// All cookies, decoded: those that came in, in their order, each name once, then those that were added.
+    /// All cookies, decoded: those that came in, in their order, each name once, then those that
+    /// were added.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieJar, SetCookie};
@@ -164,24 +158,18 @@ impl CookieJar {
     pub fn iter(&self) -> impl Iterator<Item = (Cow<'_, str>, Cow<'_, str>)> {
         let mut seen = HashSet::new();
         let incoming = self.incoming.iter().flat_map(|line| pairs(line.as_bytes()));
-        let outgoing = self
-            .outgoing
-            .iter()
-            .map(|written| (written.cookie.name.as_str().as_bytes(), [].as_slice()));
-        incoming
-            .chain(outgoing)
-            .filter(move |(name, _)| seen.insert(*name))
-            .filter_map(|(name, value)| {
-                let value = match self.written(name) {
-                    Some(written) => written.value()?,
-                    None => value,
-                };
-                Some((String::from_utf8_lossy(name), decode(value)))
-            })
+        let outgoing = self.outgoing.iter().map(|written| (written.cookie.name.as_str().as_bytes(), [].as_slice()));
+        incoming.chain(outgoing).filter(move |(name, _)| seen.insert(*name)).filter_map(|(name, value)| {
+            let value = match self.written(name) {
+                Some(written) => written.value()?,
+                None => value,
+            };
+            Some((String::from_utf8_lossy(name), decode(value)))
+        })
     }
 
-    /// Sets a cookie with the response. From now on [`get`](Self::get) sees it. It replaces one that was added with the
-    /// same name, domain and path.
+    /// Sets a cookie with the response. From now on [`get`](Self::get) sees it. It replaces one
+    /// that was added with the same name, domain and path.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieJar, SetCookie};
@@ -198,14 +186,13 @@ impl CookieJar {
     pub fn add(&mut self, cookie: SetCookie) -> Result<(), CookieError> {
         let line = cookie.to_header_value()?;
         let gone = rules::is_expired(&cookie, SystemTime::now());
-        self.outgoing
-            .retain(|written| !is_same(&written.cookie, &cookie));
+        self.outgoing.retain(|written| !is_same(&written.cookie, &cookie));
         self.outgoing.push(Outgoing { cookie, line, gone });
         Ok(())
     }
 
-    /// Removes a cookie from the browser, whether the request brought it or not. Give it the cookie with the attributes
-    /// it is set with; value and lifetime don't matter.
+    /// Removes a cookie from the browser, whether the request brought it or not. Give it the cookie
+    /// with the attributes it is set with; value and lifetime don't matter.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieJar, SetCookie};
@@ -230,8 +217,8 @@ impl CookieJar {
         self.add(cookie.removal())
     }
 
-    /// Removes a cookie that was set with `Path=/`, without `Domain`, by its name alone. Flags that a prefix of the name
-    /// asks for are added.
+    /// Removes a cookie that was set with `Path=/`, without `Domain`, by its name alone. Flags that
+    /// a prefix of the name asks for are added.
     ///
     /// ```
     /// use cloakroom::cookie::CookieJar;
@@ -282,11 +269,14 @@ impl CookieJar {
         }
     }
 
-    /// The latest that was added under the name.
+    /// The latest that was added under the name. One that stays goes before a removal: who moves a
+    /// cookie to another path sets it there and removes it here.
     fn written(&self, name: &[u8]) -> Option<&Outgoing> {
-        self.outgoing
-            .iter()
-            .rfind(|written| written.cookie.name.as_str().as_bytes() == name)
+        let all = || {
+            let named = |written: &&Outgoing| written.cookie.name.as_str().as_bytes() == name;
+            self.outgoing.iter().rev().filter(named)
+        };
+        all().find(|written| !written.gone).or_else(|| all().next())
     }
 }
 
@@ -299,12 +289,7 @@ impl Outgoing {
 /// Whether a browser would put one in the place of the other (RFC 6265bis, 5.7).
 fn is_same(one: &SetCookie, other: &SetCookie) -> bool {
     let domain = |cookie: &SetCookie| {
-        cookie.domain.as_deref().map(|domain| {
-            domain
-                .strip_prefix('.')
-                .unwrap_or(domain)
-                .to_ascii_lowercase()
-        })
+        cookie.domain.as_deref().map(|domain| domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase())
     };
     one.name == other.name && one.path == other.path && domain(one) == domain(other)
 }
@@ -312,17 +297,8 @@ fn is_same(one: &SetCookie, other: &SetCookie) -> bool {
 impl fmt::Debug for CookieJar {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let incoming = self.incoming.iter().flat_map(|line| pairs(line.as_bytes()));
-        let incoming: Vec<_> = incoming
-            .map(|(name, _)| String::from_utf8_lossy(name))
-            .collect();
-        let outgoing: Vec<_> = self
-            .outgoing
-            .iter()
-            .map(|written| written.cookie.name.as_str())
-            .collect();
-        f.debug_struct("CookieJar")
-            .field("incoming", &incoming)
-            .field("outgoing", &outgoing)
-            .finish()
+        let incoming: Vec<_> = incoming.map(|(name, _)| String::from_utf8_lossy(name)).collect();
+        let outgoing: Vec<_> = self.outgoing.iter().map(|written| written.cookie.name.as_str()).collect();
+        f.debug_struct("CookieJar").field("incoming", &incoming).field("outgoing", &outgoing).finish()
     }
 }

@@ -11,8 +11,9 @@ use super::error::{CookieError, CookieErrorKind};
 
 /// The secrets that cookies are signed and encrypted with, newest first.
 ///
-/// The newest one signs and encrypts; every one verifies and decrypts. To rotate, put a new secret in front and take the
-/// oldest away once the cookies made with it have ended. Cloning is cheap. Debug shows the number of keys only.
+/// The newest one signs and encrypts; every one verifies and decrypts. To rotate, put a new secret
+/// in front and take the oldest away once the cookies made with it have ended. Cloning is cheap.
+/// Debug shows the number of keys only.
 ///
 /// ```
 /// use cloakroom::cookie::KeyRing;
@@ -60,19 +61,12 @@ impl Key {
 
     fn weak(secret: &[u8]) -> Result<Self, CookieError> {
         if secret.is_empty() {
-            return Err(CookieError::new(
-                CookieErrorKind::Secret,
-                "a secret is empty",
-            ));
+            return Err(CookieError::new(CookieErrorKind::Secret, "a secret is empty"));
         }
         let hmac = Hmac::new_from_slice(secret).map_err(|error| {
-            CookieError::new(CookieErrorKind::Secret, "a secret can't be used as a key")
-                .caused_by(error)
+            CookieError::new(CookieErrorKind::Secret, "a secret can't be used as a key").caused_by(error)
         })?;
-        Ok(Self {
-            hmac,
-            hkdf: Hkdf::new(None, secret),
-        })
+        Ok(Self { hmac, hkdf: Hkdf::new(None, secret) })
     }
 }
 
@@ -108,9 +102,7 @@ impl KeyRing {
     /// [`CookieErrorKind::Secret`] if it is shorter.
     pub fn with_older(self, secret: impl AsRef<[u8]>) -> Result<Self, CookieError> {
         let older = Key::strong(secret.as_ref())?;
-        Ok(Self {
-            keys: self.keys.iter().cloned().chain([older]).collect(),
-        })
+        Ok(Self { keys: self.keys.iter().cloned().chain([older]).collect() })
     }
 
     /// A ring of several secrets of 32 bytes or more, newest first.
@@ -126,14 +118,13 @@ impl KeyRing {
     /// # Errors
     ///
     /// [`CookieErrorKind::Secret`] if one is shorter, or if there is none.
-    pub fn from_secrets(
-        secrets: impl IntoIterator<Item = impl AsRef<[u8]>>,
-    ) -> Result<Self, CookieError> {
+    pub fn from_secrets(secrets: impl IntoIterator<Item = impl AsRef<[u8]>>) -> Result<Self, CookieError> {
         Self::collect(secrets, Key::strong)
     }
 
-    /// A ring of secrets of any length but none, newest first. For a secret that is shared with an Express app and can't
-    /// be changed, and for tests. Whoever has one cookie can try out short secrets at home.
+    /// A ring of secrets of any length but none, newest first. For a secret that is shared with an
+    /// Express app and can't be changed, and for tests. Whoever has one cookie can try out short
+    /// secrets at home.
     ///
     /// ```
     /// use cloakroom::cookie::KeyRing;
@@ -149,7 +140,8 @@ impl KeyRing {
         Self::collect(secrets, Key::weak)
     }
 
-    /// A ring of one random secret that nobody knows. For development: when the process ends, so do all cookies.
+    /// A ring of one random secret that nobody knows. For development: when the process ends, so do
+    /// all cookies.
     ///
     /// ```
     /// use cloakroom::cookie::KeyRing;
@@ -170,20 +162,15 @@ impl KeyRing {
         secrets: impl IntoIterator<Item = impl AsRef<[u8]>>,
         key: fn(&[u8]) -> Result<Key, CookieError>,
     ) -> Result<Self, CookieError> {
-        let keys: Arc<[Key]> = secrets
-            .into_iter()
-            .map(|secret| key(secret.as_ref()))
-            .collect::<Result<_, _>>()?;
+        let keys: Arc<[Key]> = secrets.into_iter().map(|secret| key(secret.as_ref())).collect::<Result<_, _>>()?;
         if keys.is_empty() {
-            return Err(CookieError::new(
-                CookieErrorKind::Secret,
-                "a key ring needs a secret",
-            ));
+            return Err(CookieError::new(CookieErrorKind::Secret, "a key ring needs a secret"));
         }
         Ok(Self { keys })
     }
 
-    /// Signs as Express' `res.cookie(…, {signed: true})` and `express-session` do: `s:`, the value, `.` and the signature.
+    /// Signs as Express' `res.cookie(…, {signed: true})` and `express-session` do: `s:`, the value,
+    /// `.` and the signature.
     ///
     /// ```
     /// use cloakroom::cookie::KeyRing;
@@ -197,7 +184,8 @@ impl KeyRing {
         format!("s:{}", self.cookie_signature(value))
     }
 
-    /// The value that Express signed, if it begins with `s:` and one of the keys made the signature.
+    /// The value that Express signed, if it begins with `s:` and one of the keys made the
+    /// signature.
     ///
     /// ```
     /// use cloakroom::cookie::KeyRing;
@@ -223,13 +211,11 @@ impl KeyRing {
     /// ```
     #[must_use]
     pub fn cookie_signature(&self, value: &str) -> String {
-        format!(
-            "{value}.{}",
-            STANDARD_NO_PAD.encode(self.sign(value.as_bytes()))
-        )
+        format!("{value}.{}", STANDARD_NO_PAD.encode(self.sign(value.as_bytes())))
     }
 
-    /// The value that `cookie-signature` signed, if one of the keys made the signature. The last dot separates.
+    /// The value that `cookie-signature` signed, if one of the keys made the signature. The last
+    /// dot separates.
     ///
     /// ```
     /// use cloakroom::cookie::KeyRing;
@@ -270,11 +256,7 @@ impl KeyRing {
     }
 
     /// For each secret its key for one purpose and one cookie, newest first.
-    pub(super) fn derive(
-        &self,
-        purpose: &str,
-        name: &str,
-    ) -> impl Iterator<Item = Result<[u8; 32], CookieError>> {
+    pub(super) fn derive(&self, purpose: &str, name: &str) -> impl Iterator<Item = Result<[u8; 32], CookieError>> {
         self.keys.iter().map(move |key| {
             let mut derived = [0; 32];
             // A name holds no NUL, so no purpose and name can be taken for another pair.
@@ -290,11 +272,7 @@ impl KeyRing {
 pub(super) fn random<const N: usize>() -> Result<[u8; N], CookieError> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes).map_err(|error| {
-        CookieError::new(
-            CookieErrorKind::Random,
-            "the operating system gave no random bytes",
-        )
-        .caused_by(error)
+        CookieError::new(CookieErrorKind::Random, "the operating system gave no random bytes").caused_by(error)
     })?;
     Ok(bytes)
 }
@@ -302,10 +280,6 @@ pub(super) fn random<const N: usize>() -> Result<[u8; N], CookieError> {
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.keys.len();
-        write!(
-            f,
-            "KeyRing({count} {})",
-            if count == 1 { "key" } else { "keys" }
-        )
+        write!(f, "KeyRing({count} {})", if count == 1 { "key" } else { "keys" })
     }
 }

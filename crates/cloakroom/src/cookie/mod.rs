@@ -1,14 +1,15 @@
 //! HTTP cookies as a server sees them.
 //!
-//! This module knows nothing of sessions. It reads the `Cookie` headers of a request and writes the `Set-Cookie` lines
-//! of a response, and the two halves follow different rules on purpose.
+//! This module knows nothing of sessions. It reads the `Cookie` headers of a request and writes the
+//! `Set-Cookie` lines of a response, and the two halves follow different rules on purpose.
 //!
 //! # Reading is tolerant
 //!
-//! A browser sends what it was once given, by us, by a script or by another application on a sibling domain. Nothing in
-//! a `Cookie` header is an error here: pieces that are no cookie are skipped, percent-encoding is undone where it can be
-//! undone, and any bytes at all can come in. The rules are those of the npm package `cookie` 0.7.2, which Express
-//! uses, so that both sides of a shared login see the same values.
+//! A browser sends what it was once given, by us, by a script or by another application on a
+//! sibling domain. Nothing in a `Cookie` header is an error here: pieces that are no cookie are
+//! skipped, percent-encoding is undone where it can be undone, and any bytes at all can come in.
+//! The rules are those of the npm package `cookie` 0.7.2, which Express uses, so that both sides of
+//! a shared login see the same values.
 //!
 //! ```
 //! use cloakroom::cookie::CookieJar;
@@ -24,9 +25,10 @@
 //!
 //! # Writing is strict
 //!
-//! A browser drops a cookie that it doesn't like without a word, and the mistake shows weeks later as "the log-in does
-//! not stick". So what a browser would drop is a [`CookieError`] at the line that wrote it, and what a browser would
-//! change is a [`CookieWarning`]. The rules are those of [RFC 6265bis], and where Chromium or Firefox differ from it, theirs.
+//! A browser drops a cookie that it doesn't like without a word, and the mistake shows weeks later
+//! as "the log-in does not stick". So what a browser would drop is a [`CookieError`] at the line
+//! that wrote it, and what a browser would change is a [`CookieWarning`]. The rules are those of
+//! [RFC 6265bis], and where Chromium or Firefox differ from it, theirs.
 //!
 //! ```
 //! use cloakroom::cookie::{CookieErrorKind, SameSite, SetCookie};
@@ -42,9 +44,10 @@
 //!
 //! # Values that can be trusted
 //!
-//! Whoever holds the browser can write any cookie. A [`KeyRing`] makes values that can't be forged: signed ones, which
-//! the visitor can read but not change, and encrypted ones, which the visitor can't read either. Each is bound to the
-//! name of its cookie. Keys are rotated by putting a new secret in front of the ring.
+//! Whoever holds the browser can write any cookie. A [`KeyRing`] makes values that can't be forged:
+//! signed ones, which the visitor can read but not change, and encrypted ones, which the visitor
+//! can't read either. Each is bound to the name of its cookie. Keys are rotated by putting a new
+//! secret in front of the ring.
 //!
 //! ```
 //! use cloakroom::cookie::{CookieJar, KeyRing, SetCookie};
@@ -73,6 +76,7 @@ mod attribute;
 mod name;
 mod value;
 
+mod line;
 mod rules;
 mod site;
 mod warning;

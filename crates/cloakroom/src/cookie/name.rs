@@ -27,8 +27,8 @@ pub struct CookieName(Cow<'static, str>);
 
 /// The promise that a name makes by how it begins ([RFC 6265bis, section 4.1.3]).
 ///
-/// Browsers keep such a cookie only if its attributes hold the promise, so whoever reads it knows how it was set.
-/// They look at the prefix without regard to case.
+/// Browsers keep such a cookie only if its attributes hold the promise, so whoever reads it knows
+/// how it was set. They look at the prefix without regard to case.
 ///
 /// ```
 /// use cloakroom::cookie::{CookieName, Prefix};
@@ -70,10 +70,7 @@ impl CookieName {
     #[must_use]
     pub const fn from_static(name: &'static str) -> Self {
         assert!(!name.is_empty(), "the cookie's name is empty");
-        assert!(
-            first_bad(name.as_bytes()).is_none(),
-            "the cookie's name is not a token"
-        );
+        assert!(first_bad(name.as_bytes()).is_none(), "the cookie's name is not a token");
         Self(Cow::Borrowed(name))
     }
 
@@ -90,22 +87,18 @@ impl CookieName {
     ///
     /// # Errors
     ///
-    /// [`CookieErrorKind::Name`] if the name is empty or no token: ASCII letters, digits and ``!#$%&'*+-.^_`|~``.
+    /// [`CookieErrorKind::Name`] if the name is empty or no token: ASCII letters, digits and
+    /// ``!#$%&'*+-.^_`|~``.
     pub fn new(name: impl Into<Cow<'static, str>>) -> Result<Self, CookieError> {
         let name = name.into();
         if name.is_empty() {
-            return Err(CookieError::new(
-                CookieErrorKind::Name,
-                "the cookie's name is empty",
-            ));
+            return Err(CookieError::new(CookieErrorKind::Name, "the cookie's name is empty"));
         }
         match first_bad(name.as_bytes()) {
             None => Ok(Self(name)),
             Some(at) => Err(CookieError::new(
                 CookieErrorKind::Name,
-                format!(
-                    "the cookie's name has a character that is not allowed in a token, at byte {at}"
-                ),
+                format!("the cookie's name has a character that is not allowed in a token, at byte {at}"),
             )),
         }
     }
@@ -132,15 +125,10 @@ impl CookieName {
     #[must_use]
     pub fn prefix(&self) -> Option<Prefix> {
         // `__Host-Http-` before `__Host-`, which it begins with.
-        [Prefix::HostHttp, Prefix::Host, Prefix::Http, Prefix::Secure]
-            .into_iter()
-            .find(|prefix| {
-                let text = prefix.as_str().as_bytes();
-                self.0
-                    .as_bytes()
-                    .get(..text.len())
-                    .is_some_and(|start| start.eq_ignore_ascii_case(text))
-            })
+        [Prefix::HostHttp, Prefix::Host, Prefix::Http, Prefix::Secure].into_iter().find(|prefix| {
+            let text = prefix.as_str().as_bytes();
+            self.0.as_bytes().get(..text.len()).is_some_and(|start| start.eq_ignore_ascii_case(text))
+        })
     }
 }
 
@@ -163,7 +151,7 @@ impl Prefix {
 
 impl fmt::Display for Prefix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
@@ -193,7 +181,7 @@ impl AsRef<str> for CookieName {
 
 impl fmt::Display for CookieName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        f.pad(self.as_str())
     }
 }
 
@@ -240,18 +228,9 @@ mod tests {
 
     #[test]
     fn a_prefix_alone_counts_and_a_part_of_one_does_not() {
-        assert_eq!(
-            CookieName::from_static("__Host-").prefix(),
-            Some(Prefix::Host)
-        );
-        assert_eq!(
-            CookieName::from_static("__Host-Http-").prefix(),
-            Some(Prefix::HostHttp)
-        );
-        assert_eq!(
-            CookieName::from_static("__Host-Http").prefix(),
-            Some(Prefix::Host)
-        );
+        assert_eq!(CookieName::from_static("__Host-").prefix(), Some(Prefix::Host));
+        assert_eq!(CookieName::from_static("__Host-Http-").prefix(), Some(Prefix::HostHttp));
+        assert_eq!(CookieName::from_static("__Host-Http").prefix(), Some(Prefix::Host));
         assert_eq!(CookieName::from_static("__Host").prefix(), None);
         assert_eq!(CookieName::from_static("x__Host-").prefix(), None);
     }

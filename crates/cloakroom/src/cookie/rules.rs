@@ -23,9 +23,7 @@ pub(super) fn check(cookie: &SetCookie) -> Result<(), CookieError> {
     if length > MAX_PAIR {
         return Err(CookieError::new(
             CookieErrorKind::TooLong,
-            format!(
-                "name and value of the cookie `{name:.64}` have {length} bytes; browsers drop one over {MAX_PAIR}"
-            ),
+            format!("name and value of the cookie `{name:.64}` have {length} bytes; browsers drop one over {MAX_PAIR}"),
         ));
     }
     if let Some(prefix) = name.prefix()
@@ -33,9 +31,7 @@ pub(super) fn check(cookie: &SetCookie) -> Result<(), CookieError> {
     {
         return Err(CookieError::new(
             CookieErrorKind::Prefix,
-            format!(
-                "the cookie `{name}` begins with {prefix} and so needs {what}; browsers drop it"
-            ),
+            format!("the cookie `{name}` begins with {prefix} and so needs {what}; browsers drop it"),
         ));
     }
     let needs_secure = if cookie.same_site == Some(SameSite::None) {
@@ -74,18 +70,12 @@ pub(super) fn warnings(cookie: &SetCookie, now: SystemTime) -> Vec<CookieWarning
     if is_expired(cookie, now) {
         warnings.push(CookieWarning::Expired);
     }
-    if cookie
-        .max_age
-        .is_some_and(|max_age| max_age.as_secs() > MAX_LIFETIME.as_secs())
+    if cookie.max_age.is_some_and(|max_age| max_age.as_secs() > MAX_LIFETIME.as_secs())
         || cookie.expires.is_some_and(|expires| expires > latest(now))
     {
         warnings.push(CookieWarning::Capped);
     }
-    if cookie
-        .path
-        .as_deref()
-        .is_some_and(|path| !path.trim_start_matches(' ').starts_with('/'))
-    {
+    if cookie.path.as_deref().is_some_and(|path| !path.trim_start_matches(' ').starts_with('/')) {
         warnings.push(CookieWarning::PathIgnored);
     }
     warnings
@@ -106,9 +96,7 @@ pub(super) fn capped_max_age(max_age: Duration) -> u64 {
 
 pub(super) fn capped_expires(expires: SystemTime, now: SystemTime) -> SystemTime {
     // Outside of these bounds an HTTP date does not exist.
-    expires
-        .min(latest(now))
-        .clamp(UNIX_EPOCH, UNIX_EPOCH + LAST_DATE)
+    expires.min(latest(now)).clamp(UNIX_EPOCH, UNIX_EPOCH + LAST_DATE)
 }
 
 fn latest(now: SystemTime) -> SystemTime {
@@ -120,12 +108,7 @@ mod tests {
     use super::*;
 
     fn host_http() -> SetCookie {
-        SetCookie::new("__Host-Http-a", "1")
-            .unwrap()
-            .path("/")
-            .unwrap()
-            .secure(true)
-            .http_only(true)
+        SetCookie::new("__Host-Http-a", "1").unwrap().path("/").unwrap().secure(true).http_only(true)
     }
 
     #[test]
@@ -147,17 +130,11 @@ mod tests {
     #[test]
     fn times_that_no_date_can_name_do_not_panic() {
         let last = UNIX_EPOCH + LAST_DATE;
-        assert_eq!(
-            capped_expires(UNIX_EPOCH - Duration::from_secs(1), UNIX_EPOCH),
-            UNIX_EPOCH
-        );
+        assert_eq!(capped_expires(UNIX_EPOCH - Duration::from_secs(1), UNIX_EPOCH), UNIX_EPOCH);
         assert_eq!(capped_expires(last + MAX_LIFETIME, last), last);
         assert_eq!(capped_max_age(Duration::MAX), 34_560_000);
         // Far from now on both sides; some systems can't even name these.
-        for far in [
-            Duration::from_secs(1 << 62),
-            Duration::from_secs(i64::MAX as u64),
-        ] {
+        for far in [Duration::from_secs(1 << 62), Duration::from_secs(i64::MAX as u64)] {
             let times = [UNIX_EPOCH.checked_add(far), UNIX_EPOCH.checked_sub(far)];
             for time in times.into_iter().flatten() {
                 httpdate::fmt_http_date(capped_expires(time, time));
@@ -171,10 +148,7 @@ mod tests {
         let past = host_http().expires(UNIX_EPOCH);
         let now = UNIX_EPOCH + Duration::from_secs(1);
         assert!(is_expired(&past, now));
-        assert!(!is_expired(
-            &past.clone().max_age(Duration::from_secs(1)),
-            now
-        ));
+        assert!(!is_expired(&past.clone().max_age(Duration::from_secs(1)), now));
         assert!(is_expired(&past.max_age(Duration::from_millis(999)), now));
     }
 }

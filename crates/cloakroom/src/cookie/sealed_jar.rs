@@ -25,7 +25,8 @@ pub struct SealedJar<'a> {
 
 /// A [`CookieJar`] written and read through a [`KeyRing`].
 ///
-/// Made by [`CookieJar::signed_mut`], [`CookieJar::encrypted_mut`] and [`CookieJar::express_signed_mut`].
+/// Made by [`CookieJar::signed_mut`], [`CookieJar::encrypted_mut`] and
+/// [`CookieJar::express_signed_mut`].
 ///
 /// ```
 /// use cloakroom::cookie::{CookieJar, KeyRing, SealedJarMut, SetCookie};
@@ -48,8 +49,9 @@ impl<'a> SealedJar<'a> {
         Self { jar, keys, seal }
     }
 
-    /// The text of a cookie. Of equal names the first that one of the keys made, among the first sixteen: a sibling
-    /// domain can put a forged one in front, and should not be able to hide ours behind it.
+    /// The text of a cookie. Of equal names the first that one of the keys made, among the first
+    /// sixteen: a sibling domain can put a forged one in front, and should not be able to hide ours
+    /// behind it.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieJar, KeyRing, SetCookie};
@@ -100,12 +102,10 @@ impl<'a> SealedJarMut<'a> {
     /// # Errors
     ///
     /// As [`CookieJar::add`], with the length of the sealed value; and
-    /// [`CookieErrorKind::Random`](super::CookieErrorKind::Random) for an encrypted one if the operating system has no
-    /// random bytes.
+    /// [`CookieErrorKind::Random`](super::CookieErrorKind::Random) for an encrypted one if the
+    /// operating system has no random bytes.
     pub fn add(&mut self, mut cookie: SetCookie) -> Result<(), CookieError> {
-        cookie.value = self
-            .seal
-            .seal(self.keys, &cookie.name, &cookie.value.decoded())?;
+        cookie.value = self.seal.seal(self.keys, &cookie.name, &cookie.value.decoded())?;
         self.jar.add(cookie)
     }
 
@@ -195,8 +195,10 @@ impl CookieJar {
         SealedJarMut::new(self, keys, Seal::Encrypted)
     }
 
-    /// Cookies signed as Express does it (`req.signedCookies`). The signature knows no name, so the visitor can put one
-    /// cookie's value in another: only for cookies that an Express app shares.
+    /// Cookies signed as Express does it (`req.signedCookies`), for those that an Express app shares.
+    /// The signature knows neither name nor purpose: the visitor can put one cookie's value in
+    /// another, and a text signed so is as good as a session ticket with that text as id. Don't sign
+    /// so what a visitor may choose.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieJar, KeyRing};

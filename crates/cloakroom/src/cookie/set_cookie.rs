@@ -1,20 +1,17 @@
 use std::borrow::Cow;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use http::HeaderValue;
-
 use super::attribute::{Priority, SameSite, checked_domain, checked_path};
-use super::error::{CookieError, CookieErrorKind};
+use super::error::CookieError;
 use super::name::CookieName;
-use super::rules;
 use super::value::CookieValue;
-use super::warning::CookieWarning;
 
 /// A cookie to be set: one `Set-Cookie` line ([RFC 6265bis, section 4.1]).
 ///
-/// A new one has no attributes at all, so it lives until the browser closes, is seen by scripts and goes back only to
-/// this host and the directory of this request. For most cookies a path is wanted. The line has the attributes in the
-/// order of the npm package `cookie` 0.7.2, byte for byte.
+/// A new one has no attributes at all, so it lives until the browser closes, is seen by scripts and
+/// goes back only to this host and the directory of this request. For most cookies a path is
+/// wanted. The line has the attributes in the order of the npm package `cookie` 0.7.2, byte for
+/// byte.
 ///
 /// ```
 /// use std::time::Duration;
@@ -51,7 +48,8 @@ pub struct SetCookie {
 }
 
 impl SetCookie {
-    /// A cookie without attributes. Text given as value is percent-encoded; a [`CookieValue`] is taken as it is.
+    /// A cookie without attributes. Text given as value is percent-encoded; a [`CookieValue`] is
+    /// taken as it is.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieName, CookieValue, SetCookie};
@@ -65,7 +63,7 @@ impl SetCookie {
     ///
     /// # Errors
     ///
-    /// [`CookieErrorKind::Name`] and [`CookieErrorKind::Value`], as [`CookieName::new`] and [`CookieValue::encode`].
+    /// As [`CookieName::new`] and [`CookieValue::encode`], for what is given as text.
     pub fn new<N, V>(name: N, value: V) -> Result<Self, CookieError>
     where
         N: TryInto<CookieName>,
@@ -91,7 +89,8 @@ impl SetCookie {
         }
     }
 
-    /// Which paths the cookie goes back to: this one and all below it. An empty path takes the attribute away.
+    /// Which paths the cookie goes back to: this one and all below it. An empty path takes the
+    /// attribute away.
     ///
     /// ```
     /// use cloakroom::cookie::SetCookie;
@@ -103,14 +102,16 @@ impl SetCookie {
     ///
     /// # Errors
     ///
-    /// [`CookieErrorKind::Path`] if it holds `;`, `<` or anything but visible ASCII and spaces, or is over 1,024 bytes.
+    /// [`CookieErrorKind::Path`](super::CookieErrorKind::Path) if it holds `;`, `<` or anything but
+    /// visible ASCII and spaces, or is over 1,024 bytes.
     pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> Result<Self, CookieError> {
         self.path = Some(checked_path(path.into())?).filter(|path| !path.is_empty());
         Ok(self)
     }
 
-    /// Which host the cookie goes back to, with all hosts below it. Without, or with an empty one, it goes back to the
-    /// host that set it and no other. Browsers ignore a leading dot; it is kept as it is.
+    /// Which host the cookie goes back to, with all hosts below it. Without, or with an empty one,
+    /// it goes back to the host that set it and no other. Browsers ignore a leading dot; it is kept
+    /// as it is.
     ///
     /// ```
     /// use cloakroom::cookie::SetCookie;
@@ -123,18 +124,16 @@ impl SetCookie {
     ///
     /// # Errors
     ///
-    /// [`CookieErrorKind::Domain`] if it is no host name (in ASCII; `xn--` for others) or over 1,024 bytes.
+    /// [`CookieErrorKind::Domain`](super::CookieErrorKind::Domain) if it is no host name (in ASCII;
+    /// `xn--` for others) or over 1,024 bytes.
     pub fn domain(mut self, domain: impl Into<Cow<'static, str>>) -> Result<Self, CookieError> {
         let domain = domain.into();
-        self.domain = if domain.is_empty() {
-            None
-        } else {
-            Some(checked_domain(domain)?)
-        };
+        self.domain = if domain.is_empty() { None } else { Some(checked_domain(domain)?) };
         Ok(self)
     }
 
-    /// How long the cookie lives, in whole seconds. Less than one second removes it. Browsers prefer this to `Expires`.
+    /// How long the cookie lives, in whole seconds. Less than one second removes it. Browsers
+    /// prefer this to `Expires`.
     ///
     /// ```
     /// use std::time::Duration;
@@ -206,7 +205,8 @@ impl SetCookie {
         self
     }
 
-    /// Whether a frame on another site has a cookie of its own for each site that embeds it ([CHIPS]). Needs `Secure`.
+    /// Whether a frame on another site has a cookie of its own for each site that embeds it
+    /// ([CHIPS]). Needs `Secure`.
     ///
     /// ```
     /// use cloakroom::cookie::SetCookie;
@@ -236,8 +236,8 @@ impl SetCookie {
         self
     }
 
-    /// The cookie that removes this one from the browser. It has the same name, path, domain and flags, without which
-    /// the browser would take it for another cookie or not take it at all.
+    /// The cookie that removes this one from the browser. It has the same name, path, domain and
+    /// flags, without which the browser would take it for another cookie or not take it at all.
     ///
     /// ```
     /// use cloakroom::cookie::SetCookie;
@@ -257,116 +257,6 @@ impl SetCookie {
             priority: None,
             ..self.clone()
         }
-    }
-
-    /// The line, for now: [`to_header_value_at`](Self::to_header_value_at) with the system's time. If a lifetime over
-    /// 400 days has to be cut, the log says so.
-    ///
-    /// ```
-    /// use cloakroom::cookie::SetCookie;
-    ///
-    /// assert_eq!(SetCookie::new("theme", "dark")?.to_header_value()?, "theme=dark");
-    /// # Ok::<(), cloakroom::cookie::CookieError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// As [`to_header_value_at`](Self::to_header_value_at).
-    pub fn to_header_value(&self) -> Result<HeaderValue, CookieError> {
-        let now = SystemTime::now();
-        if self.warnings(now).contains(&CookieWarning::Capped) {
-            tracing::warn!(cookie = %self.name, "{}", CookieWarning::Capped);
-        }
-        self.to_header_value_at(now)
-    }
-
-    /// The line, at the given time: that is what a lifetime over 400 days is cut by, as browsers would cut it. The
-    /// header value is marked as sensitive, so that it does not show in logs.
-    ///
-    /// ```
-    /// use std::time::{Duration, UNIX_EPOCH};
-    /// use cloakroom::cookie::SetCookie;
-    ///
-    /// let ten_years = Duration::from_secs(10 * 365 * 24 * 3600);
-    /// let cookie = SetCookie::new("theme", "dark")?.max_age(ten_years).expires(UNIX_EPOCH + ten_years);
-    /// assert_eq!(
-    ///     cookie.to_header_value_at(UNIX_EPOCH)?,
-    ///     "theme=dark; Max-Age=34560000; Expires=Fri, 05 Feb 1971 00:00:00 GMT"
-    /// );
-    /// # Ok::<(), cloakroom::cookie::CookieError>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// What a browser would not keep:
-    /// - [`CookieErrorKind::Prefix`] if the name's [`Prefix`](super::Prefix) promises what the attributes don't hold;
-    /// - [`CookieErrorKind::NeedsSecure`] for `SameSite=None` or `Partitioned` without `Secure`;
-    /// - [`CookieErrorKind::TooLong`] if name and value together are over 4,096 bytes.
-    pub fn to_header_value_at(&self, now: SystemTime) -> Result<HeaderValue, CookieError> {
-        rules::check(self)?;
-        let mut line =
-            String::with_capacity(self.name.as_str().len() + self.value.as_str().len() + 128);
-        line.push_str(self.name.as_str());
-        line.push('=');
-        line.push_str(self.value.as_str());
-        let mut attribute = |name: &str, value: &str| {
-            line.push_str(name);
-            line.push_str(value);
-        };
-        if let Some(max_age) = self.max_age {
-            attribute("; Max-Age=", &rules::capped_max_age(max_age).to_string());
-        }
-        if let Some(domain) = &self.domain {
-            attribute("; Domain=", domain);
-        }
-        if let Some(path) = &self.path {
-            attribute("; Path=", path);
-        }
-        if let Some(expires) = self.expires {
-            attribute(
-                "; Expires=",
-                &httpdate::fmt_http_date(rules::capped_expires(expires, now)),
-            );
-        }
-        if self.http_only {
-            attribute("; HttpOnly", "");
-        }
-        if self.secure {
-            attribute("; Secure", "");
-        }
-        if self.partitioned {
-            attribute("; Partitioned", "");
-        }
-        if let Some(priority) = self.priority {
-            attribute("; Priority=", priority.as_str());
-        }
-        if let Some(same_site) = self.same_site {
-            attribute("; SameSite=", same_site.as_str());
-        }
-        let mut header = HeaderValue::try_from(line).map_err(|error| {
-            CookieError::new(
-                CookieErrorKind::Value,
-                "the cookie can't be put in a header",
-            )
-            .caused_by(error)
-        })?;
-        header.set_sensitive(true);
-        Ok(header)
-    }
-
-    /// What a browser would do to the cookie that may not be meant, wherever it is set from.
-    ///
-    /// ```
-    /// use std::time::{Duration, UNIX_EPOCH};
-    /// use cloakroom::cookie::{CookieWarning, SetCookie};
-    ///
-    /// let cookie = SetCookie::new("theme", "dark")?.max_age(Duration::from_millis(900));
-    /// assert_eq!(cookie.warnings(UNIX_EPOCH), [CookieWarning::Expired]);
-    /// # Ok::<(), cloakroom::cookie::CookieError>(())
-    /// ```
-    #[must_use]
-    pub fn warnings(&self, now: SystemTime) -> Vec<CookieWarning> {
-        rules::warnings(self, now)
     }
 
     /// The same cookie with another value.

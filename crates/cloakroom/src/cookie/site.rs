@@ -31,13 +31,11 @@ impl Site {
     /// ```
     #[must_use]
     pub fn https(host: impl AsRef<str>) -> Self {
-        Self {
-            secure: true,
-            host: bare_host(host.as_ref()),
-        }
+        Self { secure: true, host: bare_host(host.as_ref()) }
     }
 
-    /// A site over plain HTTP. The host may have a port, as in a `Host` header; cookies know no ports.
+    /// A site over plain HTTP. The host may have a port, as in a `Host` header; cookies know no
+    /// ports.
     ///
     /// ```
     /// use cloakroom::cookie::{SetCookie, Site};
@@ -48,25 +46,16 @@ impl Site {
     /// ```
     #[must_use]
     pub fn http(host: impl AsRef<str>) -> Self {
-        Self {
-            secure: false,
-            host: bare_host(host.as_ref()),
-        }
+        Self { secure: false, host: bare_host(host.as_ref()) }
     }
 
     fn ip(&self) -> Option<IpAddr> {
-        self.host
-            .trim_start_matches('[')
-            .trim_end_matches(']')
-            .parse()
-            .ok()
+        self.host.trim_start_matches('[').trim_end_matches(']').parse().ok()
     }
 
     /// Whether browsers trust the host although it is plain HTTP, since nothing leaves the machine.
     fn is_loopback(&self) -> bool {
-        self.host == "localhost"
-            || self.host.ends_with(".localhost")
-            || self.ip().is_some_and(|ip| ip.is_loopback())
+        self.host == "localhost" || self.host.ends_with(".localhost") || self.ip().is_some_and(|ip| ip.is_loopback())
     }
 
     /// Whether this host may set a cookie for that domain (RFC 6265bis, 5.1.3 and 5.7).
@@ -74,18 +63,11 @@ impl Site {
         if self.host.eq_ignore_ascii_case(domain) {
             return true;
         }
-        let name = domain
-            .strip_prefix('.')
-            .unwrap_or(domain)
-            .to_ascii_lowercase();
+        let name = domain.strip_prefix('.').unwrap_or(domain).to_ascii_lowercase();
         if self.ip().is_some() {
             return false;
         }
-        let is_parent = self
-            .host
-            .strip_suffix(&name)
-            .is_some_and(|rest| rest.ends_with('.'))
-            && name.contains('.');
+        let is_parent = self.host.strip_suffix(&name).is_some_and(|rest| rest.ends_with('.')) && name.contains('.');
         self.host == name || is_parent
     }
 }
@@ -94,8 +76,7 @@ fn bare_host(host: &str) -> String {
     let without_port = match host.rsplit_once(':') {
         // A colon inside of brackets, or one of several, belongs to an IPv6 address.
         Some((name, port))
-            if port.bytes().all(|byte| byte.is_ascii_digit())
-                && (!name.contains(':') || name.ends_with(']')) =>
+            if port.bytes().all(|byte| byte.is_ascii_digit()) && (!name.contains(':') || name.ends_with(']')) =>
         {
             name
         }
@@ -106,17 +87,18 @@ fn bare_host(host: &str) -> String {
 
 impl SetCookie {
     /// Whether browsers would keep the cookie when this site sets it: all that
-    /// [`to_header_value`](Self::to_header_value) checks, and what depends on the site. What comes back in the good case
-    /// is a warning or nothing.
+    /// [`to_header_value`](Self::to_header_value) checks, and what depends on the site. In the good
+    /// case come the warnings that this site adds to those of [`warnings`](Self::warnings).
     ///
-    /// Which suffixes are public (`co.uk`) is known to browsers by a list; here only a single label (`com`) counts as one.
+    /// Which suffixes are public (`co.uk`) is known to browsers by a list; here only a single label
+    /// (`com`) counts as one.
     ///
     /// ```
     /// use cloakroom::cookie::{CookieErrorKind, CookieWarning, SetCookie, Site};
     ///
     /// let cookie = SetCookie::new("__Host-theme", "dark")?.path("/")?.secure(true);
-    /// assert_eq!(cookie.check_at(&Site::https("example.com"))?, None);
-    /// assert_eq!(cookie.check_at(&Site::http("localhost:3000"))?, Some(CookieWarning::SecureOnLoopback));
+    /// assert_eq!(cookie.check_at(&Site::https("example.com"))?, []);
+    /// assert_eq!(cookie.check_at(&Site::http("localhost:3000"))?, [CookieWarning::SecureOnLoopback]);
     /// let error = cookie.check_at(&Site::http("example.com")).unwrap_err();
     /// assert_eq!(error.kind(), CookieErrorKind::Site);
     /// # Ok::<(), cloakroom::cookie::CookieError>(())
@@ -124,27 +106,23 @@ impl SetCookie {
     ///
     /// # Errors
     ///
-    /// As [`to_header_value_at`](Self::to_header_value_at), and [`CookieErrorKind::Site`] for a `Secure` cookie over
-    /// plain HTTP and for a `Domain` that the host may not set cookies for.
-    pub fn check_at(&self, site: &Site) -> Result<Option<CookieWarning>, CookieError> {
+    /// As [`to_header_value_at`](Self::to_header_value_at), and [`CookieErrorKind::Site`] for a
+    /// `Secure` cookie over plain HTTP and for a `Domain` that the host may not set cookies for.
+    pub fn check_at(&self, site: &Site) -> Result<Vec<CookieWarning>, CookieError> {
         rules::check(self)?;
         let refused = |why: String| Err(CookieError::new(CookieErrorKind::Site, why));
         let (name, host) = (&self.name, site.host.escape_debug());
         if let Some(domain) = &self.domain
             && !site.may_set_for(domain)
         {
-            return refused(format!(
-                "the host `{host}` can't set the cookie `{name}` for the Domain `{domain}`"
-            ));
+            return refused(format!("the host `{host}` can't set the cookie `{name}` for the Domain `{domain}`"));
         }
         if !self.secure || site.secure {
-            Ok(None)
+            Ok(Vec::new())
         } else if site.is_loopback() {
-            Ok(Some(CookieWarning::SecureOnLoopback))
+            Ok(vec![CookieWarning::SecureOnLoopback])
         } else {
-            refused(format!(
-                "the cookie `{name}` is Secure and `{host}` answers over plain HTTP; browsers drop it"
-            ))
+            refused(format!("the cookie `{name}` is Secure and `{host}` answers over plain HTTP; browsers drop it"))
         }
     }
 }
@@ -156,22 +134,10 @@ mod tests {
     #[test]
     fn a_host_sets_cookies_for_itself_and_what_is_above_it() {
         let site = Site::https("www.shop.example");
-        for good in [
-            "www.shop.example",
-            ".www.shop.example",
-            "shop.example",
-            ".SHOP.example",
-        ] {
+        for good in ["www.shop.example", ".www.shop.example", "shop.example", ".SHOP.example"] {
             assert!(site.may_set_for(good), "{good}");
         }
-        for bad in [
-            "example",
-            ".example",
-            "a.www.shop.example",
-            "op.example",
-            "ww.shop.example",
-            "other.example",
-        ] {
+        for bad in ["example", ".example", "a.www.shop.example", "op.example", "ww.shop.example", "other.example"] {
             assert!(!site.may_set_for(bad), "{bad}");
         }
     }
@@ -206,25 +172,10 @@ mod tests {
 
     #[test]
     fn loopback_is_recognised() {
-        for host in [
-            "localhost",
-            "app.LOCALHOST:80",
-            "127.0.0.1",
-            "127.9.9.9:1",
-            "[::1]",
-            "[::1]:3000",
-            "::1",
-        ] {
+        for host in ["localhost", "app.LOCALHOST:80", "127.0.0.1", "127.9.9.9:1", "[::1]", "[::1]:3000", "::1"] {
             assert!(Site::http(host).is_loopback(), "{host}");
         }
-        for host in [
-            "example.com",
-            "localhost.example.com",
-            "mylocalhost",
-            "128.0.0.1",
-            "[::2]",
-            "",
-        ] {
+        for host in ["example.com", "localhost.example.com", "mylocalhost", "128.0.0.1", "[::2]", ""] {
             assert!(!Site::http(host).is_loopback(), "{host}");
         }
     }

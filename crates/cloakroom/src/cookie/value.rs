@@ -7,8 +7,8 @@ use super::header::unquote;
 /// The value of a cookie, as it goes over the wire.
 ///
 /// Text becomes a value by [`encode`](Self::encode); a `&str` or `String` given to
-/// [`SetCookie::new`](super::SetCookie::new) is encoded so. Debug shows the length only, and there is no Display: a
-/// value may be a credential.
+/// [`SetCookie::new`](super::SetCookie::new) is encoded so. Debug shows the length only, and there
+/// is no Display: a value may be a credential.
 ///
 /// ```
 /// use cloakroom::cookie::CookieValue;
@@ -37,8 +37,8 @@ impl CookieValue {
     ///
     /// # Errors
     ///
-    /// [`CookieErrorKind::Value`] if the text holds an ASCII control character. Encoded it would pass every browser, but
-    /// the other side decodes it, and then it is in headers and logs.
+    /// [`CookieErrorKind::Value`] if the text holds an ASCII control character. Encoded it would
+    /// pass every browser, but the other side decodes it, and then it is in headers and logs.
     pub fn encode(text: impl AsRef<str>) -> Result<Self, CookieError> {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         let text = text.as_ref();
@@ -61,8 +61,9 @@ impl CookieValue {
         Ok(Self(Cow::Owned(encoded)))
     }
 
-    /// Takes a value that already is what it shall be on the wire ([RFC 6265bis, section 4.1.1]): visible ASCII
-    /// without `"`, `,`, `;` and `\`, and perhaps one pair of double quotes around it.
+    /// Takes a value that already is what it shall be on the wire ([RFC 6265bis, section 4.1.1]):
+    /// visible ASCII without `"`, `,`, `;` and `\`, and perhaps one pair of double quotes around
+    /// it.
     ///
     /// ```
     /// use cloakroom::cookie::CookieValue;
@@ -90,9 +91,7 @@ impl CookieValue {
                 let at = at + (bytes.len() - inner.len()) / 2;
                 Err(CookieError::new(
                     CookieErrorKind::Value,
-                    format!(
-                        "the cookie's value has a character that is not allowed unencoded, at byte {at}"
-                    ),
+                    format!("the cookie's value has a character that is not allowed unencoded, at byte {at}"),
                 ))
             }
         }
@@ -128,8 +127,9 @@ impl CookieValue {
 
 /// Undoes percent-encoding as JavaScript's `decodeURIComponent` does.
 ///
-/// A value with a broken escape, or with escapes that are not UTF-8, comes back whole as it was, as Express does it.
-/// Raw bytes that are not UTF-8 become U+FFFD; a browser sends such bytes only if a server once set them.
+/// A value with a broken escape, or with escapes that are not UTF-8, comes back whole as it was, as
+/// Express does it. Raw bytes that are not UTF-8 become U+FFFD; a browser sends such bytes only if
+/// a server once set them.
 ///
 /// ```
 /// use cloakroom::cookie::decode;
@@ -151,7 +151,8 @@ pub fn decode(raw: &[u8]) -> Cow<'_, str> {
 
 fn try_decode(raw: &[u8]) -> Option<String> {
     let mut text = String::with_capacity(raw.len());
-    // Each run of escapes must be UTF-8 by itself: in JavaScript an escape never joins with the character beside it.
+    // Each run of escapes must be UTF-8 by itself: in JavaScript an escape never joins with the
+    // character beside it.
     let mut run = Vec::new();
     let mut rest = raw;
     while let Some(&first) = rest.first() {
@@ -166,10 +167,7 @@ fn try_decode(raw: &[u8]) -> Option<String> {
             }
             text.push_str(std::str::from_utf8(&run).ok()?);
         } else {
-            let plain = rest
-                .iter()
-                .position(|byte| *byte == b'%')
-                .unwrap_or(rest.len());
+            let plain = rest.iter().position(|byte| *byte == b'%').unwrap_or(rest.len());
             let (plain, after) = rest.split_at(plain);
             text.push_str(&String::from_utf8_lossy(plain));
             rest = after;
@@ -241,14 +239,8 @@ mod tests {
     #[test]
     fn every_control_character_is_refused_both_ways() {
         for control in (0..0x20).chain([0x7f]).map(char::from) {
-            assert!(
-                CookieValue::encode(format!("a{control}")).is_err(),
-                "{control:?}"
-            );
-            assert!(
-                CookieValue::verbatim(format!("a{control}")).is_err(),
-                "{control:?}"
-            );
+            assert!(CookieValue::encode(format!("a{control}")).is_err(), "{control:?}");
+            assert!(CookieValue::verbatim(format!("a{control}")).is_err(), "{control:?}");
         }
     }
 
@@ -257,29 +249,16 @@ mod tests {
         for good in ["", "\"\"", "\"a\"", "a=b"] {
             assert_eq!(CookieValue::verbatim(good).unwrap().as_str(), good);
         }
-        for bad in [
-            "\"", "\"a", "a\"", "a\"b", "\"a\"b\"", "a;b", "a,b", "a\\b", " ", "é",
-        ] {
+        for bad in ["\"", "\"a", "a\"", "a\"b", "\"a\"b\"", "a;b", "a,b", "a\\b", " ", "é"] {
             assert!(CookieValue::verbatim(bad).is_err(), "{bad}");
         }
     }
 
     #[test]
     fn decoding_gives_the_whole_value_back_if_any_part_is_bad() {
-        for bad in [
-            "%",
-            "%4",
-            "%4g",
-            "%g4",
-            "a%20b%",
-            "%C3",
-            "%C3é",
-            "%ED%A0%80",
-            "%C0%80",
-            "%F5%80%80%80",
-            "%%41",
-            "%C3%28",
-        ] {
+        for bad in
+            ["%", "%4", "%4g", "%g4", "a%20b%", "%C3", "%C3é", "%ED%A0%80", "%C0%80", "%F5%80%80%80", "%%41", "%C3%28"]
+        {
             assert_eq!(decode(bad.as_bytes()), bad);
         }
     }

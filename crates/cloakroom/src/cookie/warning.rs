@@ -20,8 +20,8 @@ pub enum CookieWarning {
     Expired,
     /// `Path` does not begin with `/`: browsers ignore it and take the directory of the request.
     PathIgnored,
-    /// It is `Secure` and set over plain HTTP, by a host that only its own machine can reach: Chromium and Firefox keep
-    /// it, others may not.
+    /// It is `Secure` and set over plain HTTP, by a host that only its own machine can reach:
+    /// Chromium and Firefox keep it, others may not.
     SecureOnLoopback,
 }
 
@@ -31,7 +31,9 @@ impl fmt::Display for CookieWarning {
             Self::Capped => "the lifetime is cut to the 400 days that browsers allow",
             Self::Expired => "the cookie has expired already, so it is removed from the browser",
             Self::PathIgnored => "the Path does not begin with `/`, so browsers take the request's directory instead",
-            Self::SecureOnLoopback => "the cookie is Secure and set over plain HTTP; only some browsers keep it, and only on localhost",
+            Self::SecureOnLoopback => {
+                "the cookie is Secure and set over plain HTTP; only some browsers keep it, and only on localhost"
+            }
         })
     }
 }

@@ -17,3 +17,17 @@ pub use service::{SessionLayer, SessionService};
 
 #[cfg(feature = "axum")]
 pub(crate) use answer::{instead, status_of};
+
+/// The Set-Cookie line of a new session that the store has, made without a request; none if nothing was to be stored.
+#[cfg(feature = "testing")]
+pub(crate) async fn mint(
+    layer: &SessionLayer,
+    fill: impl FnOnce(&crate::Session) -> Result<(), crate::SessionError>,
+) -> Result<Option<http::HeaderValue>, crate::SessionError> {
+    let config = layer.config();
+    let session = crate::Session::empty(config.settings.clone(), false);
+    fill(&session)?;
+    session.commit().await?;
+    let (_, ticket) = session.ticket_due();
+    Ok(ticket.and_then(|ticket| ticket::issue(config, &ticket).ok()))
+}

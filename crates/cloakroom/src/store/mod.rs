@@ -6,10 +6,12 @@
 //!
 //! # Writing a store
 //!
-//! Implement [`Store`], and run the conformance suite (feature `testing`) against it: `conformance::check(&store).await`. It
+//! Implement [`Store`], and run the conformance suite (feature `testing`) against it: `conformance::check(store).await`. It
 //! fails by the name of each rule that the store breaks. Where a database has users to look up sessions by, implement
 //! [`Directory`] too.
 
+#[cfg(feature = "testing")]
+pub mod conformance;
 mod directory;
 mod error;
 mod future;

@@ -1,0 +1,313 @@
+//! [`MongoStore`]: each method of the contract as one command.
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use cloakroom::Timestamp;
+use cloakroom::record::{Handle, Patch, Record, StoreKey};
+use cloakroom::store::{
+    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreFuture, Token, Written,
+};
+use mongodb::bson::oid::ObjectId;
+use mongodb::bson::{Bson, RawDocumentBuf, doc};
+use mongodb::options::{ClientOptions, ReadPreference, ReturnDocument, SelectionCriteria};
+use mongodb::{Client, Collection, Database};
+use tokio::sync::OnceCell;
+
+use crate::error::{self, Call};
+use crate::index;
+use crate::layout::{self, date, digest, live};
+use crate::update::Update;
+
+const DATABASE: &str = "cloakroom";
+const COLLECTION: &str = "cloakroom";
+const DEADLINE: Duration = Duration::from_secs(2);
+/// Less than the deadline, so that "no server" is told from "no answer": the first is known to have changed nothing.
+const SERVER_SELECTION: Duration = Duration::from_millis(1_500);
+
+/// Keeps sessions in a MongoDB collection.
+///
+/// It connects when it is first needed, and again whenever the connection was lost. Clones share the driver's pool.
+///
+/// ```no_run
+/// use cloakroom_mongodb::MongoStore;
+/// use std::time::Duration;
+///
+/// # async fn example() -> Result<(), cloakroom::store::StoreError> {
+/// let store = MongoStore::connect("mongodb://127.0.0.1:27017/shop?replicaSet=rs0&w=majority")
+///     .await?
+///     .with_collection("sessions")
+///     .with_deadline(Duration::from_secs(1));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct MongoStore {
+    database: Database,
+    pub(crate) records: Collection<RawDocumentBuf>,
+    pub(crate) deadline: Duration,
+    indexes: Arc<OnceCell<()>>,
+}
+
+impl MongoStore {
+    /// A store in the database that the connection string names, else in `cloakroom`.
+    ///
+    /// It does not wait for the server, which may come up later; only a `mongodb+srv` name is looked up at once. All
+    /// options of the string count. Without `serverSelectionTimeoutMS` the driver looks for a server for 1.5 seconds.
+    ///
+    /// # Errors
+    ///
+    /// If the connection string is not valid, or its name can't be resolved.
+    pub async fn connect(uri: &str) -> Result<MongoStore, StoreError> {
+        let parsed = ClientOptions::parse(uri).await;
+        let mut options = parsed.map_err(|error| error::bad_uri(uri, &error))?;
+        options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+        let client = Client::with_options(options).map_err(|error| error::bad_uri(uri, &error))?;
+        Ok(MongoStore::new(client.default_database().unwrap_or_else(|| client.database(DATABASE))))
+    }
+
+    /// A store in a database of the application's own client.
+    ///
+    /// Set the client's `server_selection_timeout` below the [deadline](MongoStore::with_deadline), so that a server that
+    /// is not there is [`Unavailable`](cloakroom::store::StoreErrorKind::Unavailable) rather than a time-out.
+    ///
+    /// ```no_run
+    /// # async fn example() -> mongodb::error::Result<()> {
+    /// let client = mongodb::Client::with_uri_str("mongodb://127.0.0.1:27017").await?;
+    /// let store = cloakroom_mongodb::MongoStore::new(client.database("shop"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn new(database: Database) -> MongoStore {
+        if let Some(SelectionCriteria::ReadPreference(preference)) = database.selection_criteria()
+            && *preference != ReadPreference::Primary
+        {
+            tracing::warn!("sessions are read from secondaries: one that has ended may be seen for a while yet");
+        }
+        let records = database.collection(COLLECTION);
+        MongoStore { database, records, deadline: DEADLINE, indexes: Arc::default() }
+    }
+
+    /// Keeps the sessions in the collection `name`, not in `cloakroom`.
+    #[must_use]
+    pub fn with_collection(self, name: &str) -> MongoStore {
+        MongoStore { records: self.database.collection(name), indexes: Arc::default(), ..self }
+    }
+
+    /// Waits at most so long for the answer to a call, all in all; 2 seconds unless set.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> MongoStore {
+        MongoStore { deadline, ..self }
+    }
+
+    /// Creates the indexes where they are missing.
+    ///
+    /// The first [`create`](Store::create) does so too. Call it at the start to have it done by then; it waits for as long
+    /// as the server builds them, whatever the deadline.
+    ///
+    /// # Errors
+    ///
+    /// If the server can't be reached, or if there can be no unique index on the key. Where another index stands in the
+    /// way of one that only saves time or space, that is logged as a warning.
+    pub async fn ensure_indexes(&self) -> Result<(), StoreError> {
+        self.indexes.get_or_try_init(|| index::ensure(&self.records)).await.map(drop)
+    }
+
+    /// Bounds a call by the deadline.
+    pub(crate) async fn within<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+        tokio::time::timeout(self.deadline, call).await.unwrap_or_else(|_| Err(error::timeout(self.deadline)))
+    }
+
+    async fn load_now(&self, key: &StoreKey, now: Timestamp) -> Result<Loaded, StoreError> {
+        let find = self.records.find_one(live(doc! { layout::KEY: digest(key) }, now));
+        let unread = doc! { layout::KEY: 0, layout::PREVIOUS: 0, layout::PREVIOUS_UNTIL: 0 };
+        let document = find.projection(unread).max_time(self.deadline).await;
+        if let Some(document) = document.map_err(|error| Call::Read.failed(&error))? {
+            return layout::found(&document).map(Loaded::Found);
+        }
+        let before = doc! { layout::PREVIOUS: digest(key), layout::PREVIOUS_UNTIL: { "$gt": date(now) } };
+        let find = self.records.find_one(live(before, now));
+        let successor = find.projection(doc! { layout::ID: 1 }).max_time(self.deadline).await;
+        let successor = successor.map_err(|error| Call::Read.failed(&error))?;
+        Ok(if successor.is_some() { Loaded::Superseded } else { Loaded::Missing })
+    }
+
+    async fn create_now(&self, key: &StoreKey, record: &Record) -> Result<Created, StoreError> {
+        self.ensure_indexes().await?;
+        let id = ObjectId::new();
+        let document = RawDocumentBuf::try_from(&layout::document(id, key, record)?).map_err(|_| error::no_bson())?;
+        match self.records.insert_one(&document).await {
+            Ok(_) => {
+                let token = Token::version(layout::FIRST_VERSION);
+                Ok(Created::Done { token, handle: Handle::new(id.to_hex()) })
+            }
+            Err(error) if error::is_duplicate(&error) => Ok(Created::Taken),
+            Err(error) => Err(Call::Write.failed(&error)),
+        }
+    }
+
+    /// Writes an update to the record of a key, or tells why not.
+    async fn write(
+        &self,
+        key: &StoreKey,
+        update: &Update,
+        guard: &Guard,
+        now: Timestamp,
+    ) -> Result<Result<Written, Refusal>, StoreError> {
+        loop {
+            let write = self.records.find_one_and_update(update.filter(key, guard, now), update.document());
+            let write = write.upsert(false).return_document(ReturnDocument::After).projection(update.projection());
+            match write.max_time(self.deadline).await {
+                Ok(Some(after)) => return update.written(&after).map(Ok),
+                Ok(None) => {}
+                Err(error) if error::is_duplicate(&error) => return Ok(Err(Refusal::Taken)),
+                Err(error) if update.adds() && error::is_wrong_type(&error) => return Ok(Err(Refusal::WrongType)),
+                Err(error) => return Err(Call::Write.failed(&error)),
+            }
+            // If there is no reason by now, another request took it away in between, and the write may succeed.
+            if let Some(refusal) = self.refusal(key, update, guard, now).await? {
+                return Ok(Err(refusal));
+            }
+        }
+    }
+
+    /// Why no record let the update through.
+    async fn refusal(
+        &self,
+        key: &StoreKey,
+        update: &Update,
+        guard: &Guard,
+        now: Timestamp,
+    ) -> Result<Option<Refusal>, StoreError> {
+        if matches!(guard, Guard::Exists) && !update.adds() {
+            return Ok(Some(Refusal::Gone));
+        }
+        let find = self.records.find_one(live(doc! { layout::KEY: digest(key) }, now));
+        let find = find.projection(update.projection()).max_time(self.deadline);
+        // A secondary may not have seen yet what stood in the way.
+        let document = find.selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary)).await;
+        let Some(document) = document.map_err(|error| Call::Read.failed(&error))? else {
+            return Ok(Some(Refusal::Gone));
+        };
+        Ok(match guard {
+            Guard::Unchanged(token) if *token != layout::token(&document)? => Some(Refusal::Conflict),
+            _ if !update.fits(&document)? => Some(Refusal::WrongType),
+            _ => None,
+        })
+    }
+
+    async fn destroy_now(&self, key: &StoreKey, now: Timestamp) -> Result<bool, StoreError> {
+        let delete = self.records.find_one_and_delete(doc! { layout::KEY: digest(key) });
+        let ends = doc! { layout::ID: 0, layout::IDLE_END: 1, layout::ABSOLUTE_END: 1 };
+        let removed = delete.projection(ends).max_time(self.deadline).await;
+        match removed.map_err(|error| Call::Write.failed(&error))? {
+            // It is gone in any case. If its times can't be read, nobody could load it either.
+            Some(document) => Ok(layout::is_live(&document, now).unwrap_or(false)),
+            None => Ok(false),
+        }
+    }
+
+    async fn sweep_now(&self, limit: usize, now: Timestamp) -> Result<usize, StoreError> {
+        let Some(limit) = i64::try_from(limit).ok().filter(|limit| *limit > 0) else { return Ok(0) };
+        let find = self.records.find(layout::expired(now)).projection(doc! { layout::ID: 1 });
+        let failed = |error: mongodb::error::Error| Call::Write.failed(&error);
+        let mut found = find.limit(limit).max_time(self.deadline).await.map_err(failed)?;
+        let mut ids = Vec::new();
+        while found.advance().await.map_err(failed)? {
+            ids.extend(found.current().get_object_id(layout::ID).map(Bson::from));
+        }
+        if ids.is_empty() {
+            return Ok(0);
+        }
+        // A touch may have come in between: what lives by now stays.
+        let mut filter = layout::expired(now);
+        filter.insert(layout::ID, doc! { "$in": ids });
+        let deleted = self.records.delete_many(filter).await.map_err(failed)?.deleted_count;
+        Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
+    }
+}
+
+/// Why an update was not made.
+enum Refusal {
+    Gone,
+    Conflict,
+    Taken,
+    WrongType,
+}
+
+impl Store for MongoStore {
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
+        StoreFuture::new(self.within(self.load_now(key, now)))
+    }
+
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, _: Timestamp) -> StoreFuture<'a, Created> {
+        StoreFuture::new(self.within(self.create_now(key, record)))
+    }
+
+    fn apply<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        patch: &'a Patch,
+        guard: &'a Guard,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Applied> {
+        StoreFuture::new(self.within(async move {
+            let update = Update::new(patch, now)?;
+            Ok(match self.write(key, &update, guard, now).await? {
+                Ok(written) => Applied::Done(written),
+                Err(Refusal::Gone) => Applied::Gone,
+                // No key of ours changes here, so a duplicate is one of an index that is not ours.
+                Err(Refusal::Conflict | Refusal::Taken) => Applied::Conflict,
+                Err(Refusal::WrongType) => Applied::WrongType,
+            })
+        }))
+    }
+
+    fn rotate<'a>(
+        &'a self,
+        old: &'a StoreKey,
+        new: &'a StoreKey,
+        patch: &'a Patch,
+        guard: &'a Guard,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Rotated> {
+        StoreFuture::new(self.within(async move {
+            let mut update = Update::new(patch, now)?;
+            update.rekey(old, new, now);
+            Ok(match self.write(old, &update, guard, now).await? {
+                Ok(written) => Rotated::Done(written),
+                Err(Refusal::Gone) => Rotated::Gone,
+                Err(Refusal::Conflict) => Rotated::Conflict,
+                Err(Refusal::Taken) => Rotated::Taken,
+                Err(Refusal::WrongType) => Rotated::WrongType,
+            })
+        }))
+    }
+
+    fn destroy<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, bool> {
+        StoreFuture::new(self.within(self.destroy_now(key, now)))
+    }
+
+    fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<'_, usize> {
+        StoreFuture::new(self.within(self.sweep_now(limit, now)))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::native()
+    }
+
+    fn directory(&self) -> Option<&dyn Directory> {
+        Some(self)
+    }
+}
+
+impl fmt::Debug for MongoStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The client's own Debug may print what the connection string holds.
+        let mut debug = f.debug_struct("MongoStore");
+        debug.field("namespace", &self.records.namespace().to_string()).field("deadline", &self.deadline);
+        debug.finish_non_exhaustive()
+    }
+}

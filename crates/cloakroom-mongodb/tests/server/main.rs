@@ -1,0 +1,11 @@
+//! Tests against a real MongoDB: `cargo xtask test` starts one and names it in `CLOAKROOM_TEST_MONGODB`.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod scratch;
+
+mod commands;
+mod contract;
+mod directory;
+mod documents;
+mod indexes;
+mod outage;

@@ -1,0 +1,170 @@
+//! A store that can be watched and made to fail, and a small application around it.
+
+#![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::Request;
+use cloakroom::cookie::KeyRing;
+use cloakroom::record::{Patch, Record, StoreKey};
+use cloakroom::store::{
+    Applied, Capabilities, Created, Directory, Guard, Loaded, MemoryStore, Rotated, Store, StoreError, StoreErrorKind,
+    StoreFuture,
+};
+use cloakroom::testing::Browser;
+use cloakroom::{Clock, SessionLayer, SessionLayerBuilder, Timestamp};
+use http::{Response, StatusCode};
+
+pub const SECRET: &str = "a test's secret of more than 32 bytes";
+
+/// A memory store that remembers what it was asked, and fails or hangs when it is told to.
+#[derive(Debug, Default)]
+pub struct Watched {
+    pub memory: MemoryStore,
+    calls: Mutex<Vec<&'static str>>,
+    pub fails: AtomicBool,
+    pub hangs: AtomicBool,
+    pub release: tokio::sync::Notify,
+}
+
+impl Watched {
+    /// What it was asked since the last time.
+    pub fn calls(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    fn ask<'a, T: Send + 'a>(&'a self, name: &'static str, answer: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
+        self.calls.lock().unwrap().push(name);
+        if self.fails.load(Ordering::SeqCst) {
+            return StoreFuture::ready(Err(StoreError::new(StoreErrorKind::Unavailable)));
+        }
+        if self.hangs.load(Ordering::SeqCst) {
+            return StoreFuture::new(async move {
+                self.release.notified().await;
+                answer.await
+            });
+        }
+        answer
+    }
+}
+
+impl Store for Watched {
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
+        self.ask("load", self.memory.load(key, now))
+    }
+
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> StoreFuture<'a, Created> {
+        self.ask("create", StoreFuture::new(async move { self.memory.create(key, record, now).await }))
+    }
+
+    fn apply<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        patch: &'a Patch,
+        guard: &'a Guard,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Applied> {
+        self.ask("apply", StoreFuture::new(async move { self.memory.apply(key, patch, guard, now).await }))
+    }
+
+    fn rotate<'a>(
+        &'a self,
+        old: &'a StoreKey,
+        new: &'a StoreKey,
+        patch: &'a Patch,
+        guard: &'a Guard,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Rotated> {
+        self.ask("rotate", StoreFuture::new(async move { self.memory.rotate(old, new, patch, guard, now).await }))
+    }
+
+    fn destroy<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, bool> {
+        self.ask("destroy", StoreFuture::new(async move { self.memory.destroy(key, now).await }))
+    }
+
+    fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<'_, usize> {
+        self.ask("sweep", self.memory.sweep(limit, now))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.memory.capabilities()
+    }
+
+    fn directory(&self) -> Option<&dyn Directory> {
+        self.memory.directory()
+    }
+}
+
+/// An application with one watched store and a clock of its own.
+pub struct Site {
+    pub store: Arc<Watched>,
+    pub clock: Clock,
+    pub layer: SessionLayer,
+    routes: Router,
+}
+
+impl Site {
+    pub fn new(routes: Router) -> Site {
+        Site::with(routes, |builder| builder)
+    }
+
+    /// A site whose layer has more settings.
+    pub fn with(routes: Router, settings: impl FnOnce(SessionLayerBuilder) -> SessionLayerBuilder) -> Site {
+        let (store, clock) = (Arc::new(Watched::default()), Clock::manual(Timestamp::from_millis(1_800_000_000_000)));
+        let builder = SessionLayer::builder(store.clone(), KeyRing::new(SECRET).unwrap()).clock(clock.clone());
+        let layer = settings(builder).build().unwrap();
+        Site { store, clock, layer, routes }
+    }
+
+    /// The same site and store behind a layer with other settings.
+    pub fn behind(&self, keys: KeyRing) -> Site {
+        let layer = SessionLayer::builder(self.store.clone(), keys).clock(self.clock.clone()).build().unwrap();
+        Site { store: self.store.clone(), clock: self.clock.clone(), layer, routes: self.routes.clone() }
+    }
+
+    pub fn app(&self) -> Router {
+        self.routes.clone().layer(self.layer.clone())
+    }
+
+    /// One GET with the browser's cookies.
+    pub async fn get(&self, browser: &mut Browser, path: &str) -> Answer {
+        let response = browser.send(self.app(), Request::get(path).body(Body::empty()).unwrap()).await.unwrap();
+        Answer::read(response).await
+    }
+
+    /// Lets time pass.
+    pub fn wait(&self, time: Duration) {
+        self.clock.advance(time);
+    }
+}
+
+/// A response, read to its end.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: http::HeaderMap,
+    pub body: String,
+}
+
+impl Answer {
+    pub async fn read(response: Response<Body>) -> Answer {
+        let (parts, body) = response.into_parts();
+        let body = to_bytes(body, 1_000_000).await.unwrap();
+        Answer { status: parts.status, headers: parts.headers, body: String::from_utf8(body.to_vec()).unwrap() }
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    pub fn sets_cookie(&self) -> bool {
+        self.headers.contains_key("set-cookie")
+    }
+}
+
+pub const MINUTE: Duration = Duration::from_secs(60);
+pub const HOUR: Duration = Duration::from_secs(60 * 60);
