@@ -13,24 +13,10 @@ use crate::attributes::Attributes;
 #[derive(Deserialize)]
 #[serde(tag = "op", rename_all = "lowercase", deny_unknown_fields)]
 enum Request {
-    Parse {
-        cookie: Option<String>,
-        cookie_hex: Option<String>,
-    },
-    Serialize {
-        name: String,
-        value: String,
-        attrs: Option<Attributes>,
-        context: Option<Context>,
-    },
-    Sign {
-        value: String,
-        secret: String,
-    },
-    Unsign {
-        signed: String,
-        secret: String,
-    },
+    Parse { cookie: Option<String>, cookie_hex: Option<String> },
+    Serialize { name: String, value: String, attrs: Option<Attributes>, context: Option<Context> },
+    Sign { value: String, secret: String },
+    Unsign { signed: String, secret: String },
 }
 
 /// The site that sets the cookie.
@@ -64,7 +50,9 @@ pub fn answer(line: &[u8]) -> String {
 fn meet(request: Request) -> Result<Value, String> {
     match request {
         Request::Parse { cookie: Some(text), cookie_hex: None } => Ok(parse(text.as_bytes())),
-        Request::Parse { cookie: None, cookie_hex: Some(hex) } => Ok(parse(&bytes(&hex).ok_or("cookie_hex is no hex")?)),
+        Request::Parse { cookie: None, cookie_hex: Some(hex) } => {
+            Ok(parse(&bytes(&hex).ok_or("cookie_hex is no hex")?))
+        }
         Request::Parse { .. } => Err("parse takes either cookie or cookie_hex".to_owned()),
         Request::Serialize { name, value, attrs, context } => {
             serialize(&attrs.unwrap_or_default().cookie(name, value)?, context.map(Site::from).as_ref())

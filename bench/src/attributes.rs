@@ -36,7 +36,7 @@ impl Attributes {
             cookie = cookie.max_age(Duration::from_secs(whole_seconds(seconds)));
         }
         if let Some(seconds) = self.expires_unix {
-            cookie = cookie.expires(instant(seconds).ok_or("there is no such time")?);
+            cookie = cookie.expires(instant(seconds));
         }
         if let Some(same_site) = self.same_site {
             cookie = cookie.same_site(same_site_by_name(&same_site).ok_or("SameSite is Strict, Lax or None")?);
@@ -53,9 +53,13 @@ fn whole_seconds(seconds: f64) -> u64 {
     seconds as u64
 }
 
-fn instant(unix_seconds: f64) -> Option<SystemTime> {
-    let distance = Duration::from_secs(whole_seconds(unix_seconds.abs()));
-    if unix_seconds < 0.0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) }
+/// Thousands of years away every time is as good as any other, but not every system has a word for it.
+const FAR: f64 = 1e11;
+
+fn instant(unix_seconds: f64) -> SystemTime {
+    let distance = Duration::from_secs(whole_seconds(unix_seconds.abs().min(FAR)));
+    let moved = if unix_seconds < 0.0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+    moved.unwrap_or(UNIX_EPOCH)
 }
 
 fn same_site_by_name(name: &str) -> Option<SameSite> {

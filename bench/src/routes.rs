@@ -150,7 +150,11 @@ async fn set_cookie(jar: CookieJar, headers: HeaderMap, Query(query): Query<Hash
 }
 
 /// The jar with the cookie that the query describes, unless a browser that talks to this host would refuse it.
-fn with_cookie(mut jar: CookieJar, host: Option<&str>, mut query: HashMap<String, String>) -> Result<CookieJar, String> {
+fn with_cookie(
+    mut jar: CookieJar,
+    host: Option<&str>,
+    mut query: HashMap<String, String>,
+) -> Result<CookieJar, String> {
     let mut take = |name: &str| query.remove(name).filter(|text| !text.is_empty());
     let (name, value) = (take("name").unwrap_or_default(), take("value").unwrap_or_default());
     let attributes = Attributes {
