@@ -1,12 +1,19 @@
 //! The reference server as a process: each route, and what must hold when requests run at once.
 
-mod common;
+mod commands;
+
+mod client;
+mod database;
+mod process;
 
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use common::{Client, Database, Server};
 use serde_json::{Value, json};
+
+use crate::client::{Answer, Client};
+use crate::database::Database;
+use crate::process::Server;
 
 const CONNECTIONS: usize = 8;
 
@@ -275,7 +282,7 @@ fn what_was_rotated_away_stays_dead(server: &Server) {
 }
 
 /// The answer to a request that loaded its session before `then` ran and writes it after.
-fn during_a_slow_request(client: &Client, then: impl FnOnce()) -> common::Answer {
+fn during_a_slow_request(client: &Client, then: impl FnOnce()) -> Answer {
     let mut client = client.again();
     std::thread::scope(|scope| {
         let slow = scope.spawn(move || client.post("/slow/100/late/v"));
