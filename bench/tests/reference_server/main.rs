@@ -255,7 +255,7 @@ fn keys_set_at_once_all_survive(server: &Server) {
 }
 
 fn what_was_ended_stays_dead(server: &Server) {
-    for _ in 0..5 {
+    five_times(|| {
         let mut client = server.client();
         client.ok("POST", "/set/k/v");
         let mut before = client.again();
@@ -264,11 +264,11 @@ fn what_was_ended_stays_dead(server: &Server) {
         });
         assert_eq!((late.status, late.header("set-cookie")), (409, None), "{late:?}");
         assert_eq!(before.ok("GET", "/dump"), "{}");
-    }
+    });
 }
 
 fn what_was_rotated_away_stays_dead(server: &Server) {
-    for _ in 0..5 {
+    five_times(|| {
         let mut client = server.client();
         client.ok("POST", "/set/k/v");
         let mut before = client.again();
@@ -278,15 +278,21 @@ fn what_was_rotated_away_stays_dead(server: &Server) {
         assert_eq!((late.status, late.header("set-cookie")), (409, None), "{late:?}");
         assert_eq!(before.ok("GET", "/dump"), "{}");
         assert_eq!(client.ok("GET", "/dump"), r#"{"k":"v","user":"ada"}"#);
-    }
+    });
 }
 
-/// The answer to a request that loaded its session before `then` ran and writes it after.
+/// At the same time, since most of it is waiting.
+fn five_times(check: impl Fn() + Sync) {
+    std::thread::scope(|scope| (0..5).for_each(|_| drop(scope.spawn(&check))));
+}
+
+/// The answer to a request that loaded its session before `then` ran and writes it after. The times leave room for a busy
+/// machine, on which a thread may have to wait its turn.
 fn during_a_slow_request(client: &Client, then: impl FnOnce()) -> Answer {
     let mut client = client.again();
     std::thread::scope(|scope| {
-        let slow = scope.spawn(move || client.post("/slow/100/late/v"));
-        std::thread::sleep(Duration::from_millis(40));
+        let slow = scope.spawn(move || client.post("/slow/500/late/v"));
+        std::thread::sleep(Duration::from_millis(150));
         then();
         assert!(!slow.is_finished(), "the slow request was not slow enough");
         slow.join().unwrap()
