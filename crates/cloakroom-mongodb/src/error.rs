@@ -6,6 +6,8 @@ use std::time::Duration;
 use cloakroom::store::{StoreError, StoreErrorKind};
 use mongodb::error::{Error, ErrorKind, NO_WRITES_PERFORMED, SYSTEM_OVERLOADED_ERROR, WriteFailure};
 
+use crate::layout;
+
 /// E11000: a unique index has the key already.
 const DUPLICATE_KEY: i32 = 11000;
 /// `$inc` on what is no number.
@@ -61,9 +63,16 @@ impl Call {
     }
 }
 
-/// Whether another document has a key that must be unique.
-pub(crate) fn is_duplicate(error: &Error) -> bool {
-    code(error) == Some(DUPLICATE_KEY)
+/// Whether another record has the key. A duplicate in an index that is not ours is something else.
+pub(crate) fn is_taken(error: &Error) -> bool {
+    let message = match error.kind.as_ref() {
+        ErrorKind::Command(error) if error.code == DUPLICATE_KEY => &error.message,
+        ErrorKind::Write(WriteFailure::WriteError(error)) if error.code == DUPLICATE_KEY => &error.message,
+        _ => return false,
+    };
+    // Only the message tells which fields the index has: of an insert's answer, the driver keeps nothing else.
+    let fields = message.split_once("dup key: { ").map(|(_, fields)| fields);
+    fields.is_none_or(|fields| fields.starts_with(layout::KEY) && fields[layout::KEY.len()..].starts_with(':'))
 }
 
 /// Whether a number was to be added to what is none, or left the range.
@@ -105,6 +114,11 @@ pub(crate) fn bad_uri(uri: &str, error: &Error) -> StoreError {
     let secret = uri.contains('@');
     let words = if secret { "the connection string is not valid".to_owned() } else { error.kind.to_string() };
     StoreError::with_source(Call::Read.kind(error), Fault::words(words))
+}
+
+/// A connection string that asks for no confirmation of writes.
+pub(crate) fn unacknowledged() -> StoreError {
+    StoreError::with_source(StoreErrorKind::Other, Fault::words("w=0 would lose writes unseen"))
 }
 
 /// What happened, in our own words.

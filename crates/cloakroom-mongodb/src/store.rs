@@ -8,11 +8,12 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreFuture, Token, Written,
+    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
+    Token, Written,
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};
-use mongodb::options::{ClientOptions, ReadPreference, ReturnDocument, SelectionCriteria};
+use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, ReturnDocument, SelectionCriteria};
 use mongodb::{Client, Collection, Database};
 use tokio::sync::OnceCell;
 
@@ -24,6 +25,8 @@ use crate::update::Update;
 const DATABASE: &str = "cloakroom";
 const COLLECTION: &str = "cloakroom";
 const DEADLINE: Duration = Duration::from_secs(2);
+/// A call has a deadline, and a filter its greatest size.
+const SWEPT_AT_ONCE: i64 = 10_000;
 /// Less than the deadline, so that "no server" is told from "no answer": the first is known to have changed nothing.
 const SERVER_SELECTION: Duration = Duration::from_millis(1_500);
 
@@ -59,10 +62,13 @@ impl MongoStore {
     ///
     /// # Errors
     ///
-    /// If the connection string is not valid, or its name can't be resolved.
+    /// If the connection string is not valid, asks for `w=0`, or its name can't be resolved.
     pub async fn connect(uri: &str) -> Result<MongoStore, StoreError> {
         let parsed = ClientOptions::parse(uri).await;
         let mut options = parsed.map_err(|error| error::bad_uri(uri, &error))?;
+        if options.write_concern.as_ref().is_some_and(|concern| concern.w == Some(Acknowledgment::Nodes(0))) {
+            return Err(error::unacknowledged());
+        }
         options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         let client = Client::with_options(options).map_err(|error| error::bad_uri(uri, &error))?;
         Ok(MongoStore::new(client.default_database().unwrap_or_else(|| client.database(DATABASE))))
@@ -143,7 +149,7 @@ impl MongoStore {
                 let token = Token::version(layout::FIRST_VERSION);
                 Ok(Created::Done { token, handle: Handle::new(id.to_hex()) })
             }
-            Err(error) if error::is_duplicate(&error) => Ok(Created::Taken),
+            Err(error) if error::is_taken(&error) => Ok(Created::Taken),
             Err(error) => Err(Call::Write.failed(&error)),
         }
     }
@@ -162,7 +168,7 @@ impl MongoStore {
             match write.max_time(self.deadline).await {
                 Ok(Some(after)) => return update.written(&after).map(Ok),
                 Ok(None) => {}
-                Err(error) if error::is_duplicate(&error) => return Ok(Err(Refusal::Taken)),
+                Err(error) if error::is_taken(&error) => return Ok(Err(Refusal::Taken)),
                 Err(error) if update.adds() && error::is_wrong_type(&error) => return Ok(Err(Refusal::WrongType)),
                 Err(error) => return Err(Call::Write.failed(&error)),
             }
@@ -210,7 +216,11 @@ impl MongoStore {
     }
 
     async fn sweep_now(&self, limit: usize, now: Timestamp) -> Result<usize, StoreError> {
-        let Some(limit) = i64::try_from(limit).ok().filter(|limit| *limit > 0) else { return Ok(0) };
+        // To MongoDB, a limit of 0 is none.
+        if limit == 0 {
+            return Ok(0);
+        }
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX).min(SWEPT_AT_ONCE);
         let find = self.records.find(layout::expired(now)).projection(doc! { layout::ID: 1 });
         let failed = |error: mongodb::error::Error| Call::Write.failed(&error);
         let mut found = find.limit(limit).max_time(self.deadline).await.map_err(failed)?;
@@ -258,8 +268,9 @@ impl Store for MongoStore {
             Ok(match self.write(key, &update, guard, now).await? {
                 Ok(written) => Applied::Done(written),
                 Err(Refusal::Gone) => Applied::Gone,
-                // No key of ours changes here, so a duplicate is one of an index that is not ours.
-                Err(Refusal::Conflict | Refusal::Taken) => Applied::Conflict,
+                Err(Refusal::Conflict) => Applied::Conflict,
+                // No key changes here.
+                Err(Refusal::Taken) => return Err(StoreError::new(StoreErrorKind::Other)),
                 Err(Refusal::WrongType) => Applied::WrongType,
             })
         }))

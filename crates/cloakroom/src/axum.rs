@@ -1,12 +1,15 @@
 //! Extractors and responses for axum.
 
+use std::convert::Infallible;
+
 use axum_core::body::Body;
 use axum_core::extract::{FromRequestParts, OptionalFromRequestParts};
-use axum_core::response::{IntoResponse, Response};
+use axum_core::response::{IntoResponse, IntoResponseParts, Response, ResponseParts};
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
+use crate::cookie::{CookieError, CookieJar};
 use crate::middleware::{instead, status_of};
 use crate::session::{Session, SessionError, SessionErrorKind};
 
@@ -55,5 +58,38 @@ fn report(error: &SessionError) {
     match error.kind() {
         SessionErrorKind::Gone => tracing::debug!("a session was gone when it was to be changed"),
         _ => tracing::error!(error = error as &dyn std::error::Error, "a session failed"),
+    }
+}
+
+/// The request's cookies.
+impl<S: Sync> FromRequestParts<S> for CookieJar {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<CookieJar, Infallible> {
+        Ok(CookieJar::from_headers(&parts.headers))
+    }
+}
+
+/// A handler that returns the jar sends what was added to it.
+impl IntoResponseParts for CookieJar {
+    type Error = Infallible;
+
+    fn into_response_parts(self, mut response: ResponseParts) -> Result<ResponseParts, Infallible> {
+        self.write_to(response.headers_mut());
+        Ok(response)
+    }
+}
+
+impl IntoResponse for CookieJar {
+    fn into_response(self) -> Response {
+        (self, ()).into_response()
+    }
+}
+
+/// 500, with the reason in the log and not in the response.
+impl IntoResponse for CookieError {
+    fn into_response(self) -> Response {
+        tracing::error!(error = &self as &dyn std::error::Error, "a cookie could not be written");
+        StatusCode::INTERNAL_SERVER_ERROR.into_response()
     }
 }

@@ -1,5 +1,7 @@
 //! No secret, session id or session value reaches a log line, an error text or a Debug output.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod support;
 
 use std::error::Error;
@@ -97,8 +99,7 @@ fn routes(log: Log) -> Router {
 #[tokio::test]
 async fn nothing_secret_is_logged_or_printed() {
     let log = Log::default();
-    let subscriber =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
+    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
 
     let site = Site::new(routes(log.clone()));

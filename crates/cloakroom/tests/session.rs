@@ -1,5 +1,7 @@
 //! What a handler can do with its session.
 
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+
 mod support;
 
 use std::future::Future;
@@ -125,12 +127,18 @@ async fn parallel_requests_lose_neither_increments_nor_updates_nor_keys() {
         Router::new()
             .route("/incr", get(|session: Session| async move { session.increment("i", 1).await.map(|_| ()) }))
             .route("/add", get(|session: Session| async move { session.add("a", 1) }))
-            .route("/update", get(|session: Session| async move {
-                session.update("u", |u: Option<i64>| u.unwrap_or(0) + 1).await.map(|_| ())
-            }))
-            .route("/set/{key}", get(|session: Session, axum::extract::Path(key): axum::extract::Path<String>| async move {
-                session.insert(key, true)
-            })),
+            .route(
+                "/update",
+                get(|session: Session| async move {
+                    session.update("u", |u: Option<i64>| u.unwrap_or(0) + 1).await.map(|_| ())
+                }),
+            )
+            .route(
+                "/set/{key}",
+                get(|session: Session, axum::extract::Path(key): axum::extract::Path<String>| async move {
+                    session.insert(key, true)
+                }),
+            ),
     );
     let mut browser = Browser::new();
     browser.enter_session(&site.layer, |session| session.insert("begun", true)).await.unwrap();
@@ -159,10 +167,13 @@ async fn parallel_requests_lose_neither_increments_nor_updates_nor_keys() {
 #[tokio::test]
 async fn clear_keeps_the_session_and_its_user() {
     let (site, mut browser) = (Site::new(Router::new()), Browser::new());
-    browser.enter_session(&site.layer, |session| {
-        session.insert("a", 1)?;
-        session.log_in("ada")
-    }).await.unwrap();
+    browser
+        .enter_session(&site.layer, |session| {
+            session.insert("a", 1)?;
+            session.log_in("ada")
+        })
+        .await
+        .unwrap();
     with_session(&site, &mut browser, async |session| {
         session.clear()?;
         session.insert("b", 2)?;

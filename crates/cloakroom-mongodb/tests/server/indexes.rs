@@ -1,6 +1,9 @@
 //! The indexes: created once by whoever comes first, and not at the expense of what is there.
 
-use cloakroom::store::{Created, Store};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use cloakroom::store::{Created, Store, StoreErrorKind};
 use cloakroom_mongodb::MongoStore;
 use mongodb::bson::doc;
 use mongodb::options::IndexOptions;
@@ -45,16 +48,43 @@ async fn a_load_creates_nothing() {
 }
 
 #[tokio::test]
-async fn another_ttl_index_in_the_way_is_not_fatal() {
+async fn another_ttl_index_in_the_way_is_told_and_not_fatal() {
     scratch(|scratch| async move {
         let options = IndexOptions::builder().expire_after(std::time::Duration::from_secs(7_777)).build();
         let theirs = IndexModel::builder().keys(doc! { "exp": 1 }).options(options).build();
         scratch.documents().create_index(theirs).await.unwrap();
+        let warnings = Warnings::default();
+        let listening = tracing::subscriber::set_default(warnings.clone());
         let (key, _) = scratch.created(&record()).await;
+        drop(listening);
+        assert_eq!(warnings.0.load(Ordering::SeqCst), 1);
         assert!(scratch.found(&key, at(1)).await.is_some());
         assert_eq!(names(&scratch).await, NAMES);
     })
     .await;
+}
+
+/// Counts this crate's warnings.
+#[derive(Clone, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN && metadata.target().starts_with("cloakroom_mongodb")
+    }
+
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
 }
 
 #[tokio::test]
@@ -70,6 +100,19 @@ async fn the_key_must_be_unique_by_one_index_or_another() {
         scratch.documents().create_index(unique).await.unwrap();
         let (key, _) = scratch.created(&record()).await;
         assert!(matches!(scratch.store.create(&key, &record(), at(0)).await.unwrap(), Created::Taken));
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_duplicate_in_another_index_is_no_taken_key() {
+    scratch(|scratch| async move {
+        let options = IndexOptions::builder().unique(true).build();
+        let one_each = IndexModel::builder().keys(doc! { "c": 1 }).options(options).build();
+        scratch.documents().create_index(one_each).await.unwrap();
+        scratch.created(&record()).await;
+        let error = scratch.store.create(&key(), &record(), at(0)).await.unwrap_err();
+        assert_eq!(error.kind(), StoreErrorKind::Other);
     })
     .await;
 }

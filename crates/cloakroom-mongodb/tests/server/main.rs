@@ -3,6 +3,8 @@
 
 mod scratch;
 
+mod conformance;
+
 mod commands;
 mod contract;
 mod directory;

@@ -5,18 +5,19 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use cloakroom::store::{Loaded, Store, StoreErrorKind};
+use cloakroom::record::Value;
+use cloakroom::store::{Guard, Loaded, Store, StoreErrorKind};
 use cloakroom_mongodb::MongoStore;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::scratch::{at, key, random_name, record, uri};
+use crate::scratch::{at, key, patch, random_name, record, scratch, uri};
 
 #[tokio::test]
 async fn a_server_that_is_not_there_is_unavailable_in_time() {
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let begin = Instant::now();
     let store = MongoStore::connect(&format!("mongodb://127.0.0.1:{port}/shop")).await.unwrap();
-    assert!(begin.elapsed() < Duration::from_millis(500), "connect waited {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_millis(1_000), "connect waited {:?}", begin.elapsed());
     for call in 0..2 {
         let begin = Instant::now();
         let error = match call {
@@ -24,7 +25,7 @@ async fn a_server_that_is_not_there_is_unavailable_in_time() {
             _ => store.create(&key(), &record(), at(0)).await.map(drop).unwrap_err(),
         };
         assert_eq!(error.kind(), StoreErrorKind::Unavailable, "{}", error.source().unwrap());
-        assert!(begin.elapsed() < Duration::from_millis(2_300), "{:?}", begin.elapsed());
+        assert!(begin.elapsed() < Duration::from_millis(3_000), "{:?}", begin.elapsed());
     }
 }
 
@@ -41,14 +42,14 @@ async fn a_server_that_is_silent_costs_no_more_than_the_deadline() {
     let store = MongoStore::connect(&uri).await.unwrap().with_deadline(Duration::from_millis(300));
     let begin = Instant::now();
     let error = store.load(&key(), at(0)).await.unwrap_err();
-    assert!(begin.elapsed() < Duration::from_millis(600), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_millis(1_500), "{:?}", begin.elapsed());
     assert_eq!(error.kind(), StoreErrorKind::Timeout);
     silence.abort();
 }
 
 #[tokio::test]
 async fn a_bad_connection_string_is_refused_and_its_password_kept() {
-    for uri in ["", "postgres://127.0.0.1", "mongodb://"] {
+    for uri in ["", "postgres://127.0.0.1", "mongodb://", "mongodb://127.0.0.1/?w=0"] {
         assert!(MongoStore::connect(uri).await.is_err(), "{uri}");
     }
     for uri in ["mongodb://ada:hunter2/@127.0.0.1", "mongodb://ada:hunter2%zz@127.0.0.1/?w=x&tls=maybe"] {
@@ -113,7 +114,7 @@ async fn calls_succeed_as_soon_as_the_server_is_there_and_again_after_an_outage(
     tokio::time::sleep(Duration::from_millis(50)).await;
     let begin = Instant::now();
     assert!(store.load(&key, at(0)).await.is_err());
-    assert!(begin.elapsed() < Duration::from_millis(2_300), "{:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_millis(3_000), "{:?}", begin.elapsed());
 
     door.open.store(true, Ordering::SeqCst);
     assert!(matches!(store.load(&key, at(0)).await.unwrap(), Loaded::Found(_)));
@@ -139,6 +140,29 @@ async fn an_abandoned_call_leaves_no_connection_in_disorder() {
         assert_eq!(handle, again.handle);
     }
     drop_database(&door.uri).await;
+}
+
+/// More servers than there are: the write happens, but is not confirmed.
+#[tokio::test]
+async fn a_write_that_too_few_servers_confirm_is_of_unknown_outcome() {
+    scratch(|scratch| async move {
+        let (one, two) = (scratch.created(&record()).await.0, scratch.created(&record()).await.0);
+        let real = uri();
+        let uri = format!("{real}{}w=7&wtimeoutMS=100", if real.contains('?') { "&" } else { "/?" });
+        let client = mongodb::Client::with_uri_str(uri).await.unwrap();
+        let store = MongoStore::new(client.database(scratch.database.name()));
+        let set = patch(|patch| patch.set("a", Value::from(1)));
+        let errors = [
+            store.apply(&one, &set, &Guard::Exists, at(0)).await.unwrap_err(),
+            store.rotate(&one, &key(), &set, &Guard::Exists, at(0)).await.unwrap_err(),
+            store.destroy(&two, at(0)).await.unwrap_err(),
+            store.create(&key(), &record(), at(0)).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), StoreErrorKind::Timeout, "{}", error.source().unwrap());
+        }
+    })
+    .await;
 }
 
 async fn drop_database(uri: &str) {

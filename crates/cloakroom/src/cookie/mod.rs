@@ -86,9 +86,6 @@ mod seal;
 
 mod error;
 
-#[cfg(feature = "axum")]
-mod axum;
-
 pub use self::attribute::{Priority, SameSite};
 pub use self::error::{CookieError, CookieErrorKind};
 pub use self::header::{Pairs, pairs, values};

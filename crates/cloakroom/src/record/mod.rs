@@ -45,7 +45,7 @@ pub struct Record {
 /// What is particular about one session's life, such as "remember me".
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Lifetime {
-    /// Its own idle timeout; none for the layer's.
+    /// Its own idle timeout, in whole milliseconds; none for the layer's.
     pub idle: Option<Duration>,
     /// Whether its cookie outlives the browser; none for the layer's setting.
     pub persistent: Option<bool>,

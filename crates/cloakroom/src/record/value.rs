@@ -96,7 +96,7 @@ fn check(text: &str) -> Result<(), ValueError> {
     let (mut at, mut depth) = (0, 0);
     while at < bytes.len() {
         match bytes[at] {
-            b'"' => at = end_of_string(bytes, at),
+            b'"' => at = end_of_string(bytes, at)?,
             b'[' | b'{' => {
                 depth += 1;
                 if depth > MAX_DEPTH {
@@ -120,12 +120,32 @@ fn check(text: &str) -> Result<(), ValueError> {
 }
 
 /// The index of the closing quote of the string that opens at `open`.
-fn end_of_string(bytes: &[u8], open: usize) -> usize {
+fn end_of_string(bytes: &[u8], open: usize) -> Result<usize, ValueError> {
     let mut at = open + 1;
     while at < bytes.len() && bytes[at] != b'"' {
-        at += if bytes[at] == b'\\' { 2 } else { 1 };
+        at += match (bytes[at], surrogate(bytes, at)) {
+            // Half a pair is no text, and no database but JSON's own kind has a word for it.
+            (_, Some(Surrogate::High)) if matches!(surrogate(bytes, at + 6), Some(Surrogate::Low)) => 12,
+            (_, Some(_)) => return Err(ValueError(Kind::NotJson, None)),
+            (b'\\', None) => 2,
+            _ => 1,
+        };
     }
-    at
+    Ok(at)
+}
+
+enum Surrogate {
+    High,
+    Low,
+}
+
+/// Which half of a surrogate pair is escaped at `at`, as in `\ud83d\ude00` (RFC 8259 section 7).
+fn surrogate(bytes: &[u8], at: usize) -> Option<Surrogate> {
+    match bytes.get(at..at + 4)? {
+        [b'\\', b'u', b'd' | b'D', b'8' | b'9' | b'a' | b'b' | b'A' | b'B'] => Some(Surrogate::High),
+        [b'\\', b'u', b'd' | b'D', b'c'..=b'f' | b'C'..=b'F'] => Some(Surrogate::Low),
+        _ => None,
+    }
 }
 
 fn check_number(text: &str) -> Result<(), ValueError> {
@@ -239,6 +259,16 @@ mod tests {
         }
         assert_eq!(kind_of(&Option::<u8>::None), None);
         assert_eq!(kind_of("null"), None);
+    }
+
+    #[test]
+    fn half_a_surrogate_pair_is_no_text() {
+        for whole in [r#""\ud83d\ude00""#, r#""\\ud83d""#, r#"{"\uD83D\uDE00":"\u00e9"}"#] {
+            assert!(Value::from_json(whole).is_ok(), "{whole}");
+        }
+        for half in [r#""\ud83d""#, r#""\ude00""#, r#""\ud83d\ud83d""#, r#"{"\uDE00":1}"#, r#""\ud83dx""#] {
+            assert_eq!(Value::from_json(half).unwrap_err().kind(), Kind::NotJson, "{half}");
+        }
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The session as a handler holds it.
 
+mod changes;
 mod deadline;
 mod devices;
 mod error;
 mod key;
+mod policy;
 mod settings;
 mod state;
 mod write;
@@ -13,8 +15,9 @@ pub use error::{SessionError, SessionErrorKind};
 pub use key::{AsKey, Key};
 
 pub(crate) use deadline::within;
+pub(crate) use policy::Policy;
 pub(crate) use settings::Settings;
-pub(crate) use state::{Policy, TicketDue};
+pub(crate) use state::TicketDue;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -23,7 +26,8 @@ use std::time::Duration;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use self::state::{Own, Remember, State};
+use self::policy::Remember;
+use self::state::{Own, State};
 use crate::clock::Timestamp;
 use crate::record::{Handle, IdError, Lifetime, StoreKey, UserId, Value};
 use crate::store::Found;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::state::Policy;
+use super::policy::Policy;
 use crate::clock::Clock;
 use crate::store::Store;
 

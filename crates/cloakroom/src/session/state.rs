@@ -3,20 +3,13 @@
 //! It decides purely: no await, no clock, no randomness. [`write`](super::write) carries out its steps.
 
 use std::sync::Arc;
-use std::time::Duration;
 
+use super::changes::Changes;
 use super::error::{SessionError, SessionErrorKind as Kind};
+use super::policy::{Policy, Remember};
 use crate::clock::Timestamp;
-use crate::record::{Change, Expiry, Handle, Lifetime, Numbers, Patch, Record, StoreKey, UserId, Value, sum};
+use crate::record::{Change, Data, Handle, Numbers, Patch, Record, StoreKey, UserId, Value, sum};
 use crate::store::{Found, Guard, Token, Written};
-
-/// How long sessions live and how large they grow.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Policy {
-    pub(crate) idle: Duration,
-    pub(crate) absolute: Duration,
-    pub(crate) size_limit: usize,
-}
 
 /// The session of one request.
 #[derive(Debug)]
@@ -25,10 +18,7 @@ pub(crate) struct State {
     live: Option<Live>,
     /// The ticket's session was rotated away a moment ago: it reads as empty, and takes no writes but a log-in.
     superseded: bool,
-    /// What is to be written. Its times are decided only then.
-    pending: Patch,
-    /// What is being written, until the store answers.
-    in_flight: Option<Patch>,
+    changes: Changes,
     /// The session is to have a new id.
     rotate: bool,
     /// The absolute end and the lifetime are to begin anew: somebody logs in.
@@ -51,13 +41,6 @@ pub(crate) struct Live {
     token: Token,
     /// Its ticket was signed with an older key.
     outdated_ticket: bool,
-}
-
-/// A lifetime that the application chose for this session.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Remember {
-    pub(crate) lifetime: Lifetime,
-    pub(crate) absolute: Option<Duration>,
 }
 
 /// What the response has to say about the ticket.
@@ -122,8 +105,7 @@ impl State {
             policy,
             live: None,
             superseded,
-            pending: Patch::default(),
-            in_flight: None,
+            changes: Changes::default(),
             rotate: false,
             renew: false,
             remember: None,
@@ -147,58 +129,32 @@ impl State {
     }
 
     pub(crate) fn user(&self) -> Option<&UserId> {
-        let unwritten = [Some(&self.pending), self.in_flight.as_ref()].into_iter().flatten();
-        let bound = unwritten.filter_map(|patch| patch.user.as_ref()).next();
-        bound.or_else(|| self.live.as_ref()?.record.user.as_ref())
+        self.changes.user().or_else(|| self.live.as_ref()?.record.user.as_ref())
     }
 
     /// The value of a key, with all that is not written yet.
     pub(crate) fn value(&self, key: &str) -> Result<Option<Value>, SessionError> {
-        let stored = self.live.as_ref().and_then(|live| live.record.data.get(key));
-        let mut value = stored.cloned();
-        for patch in [self.in_flight.as_ref(), Some(&self.pending)].into_iter().flatten() {
-            value = match patch.change(key) {
-                Some(Change::Set(value)) => Some(value.clone()),
-                Some(Change::Unset) => None,
-                Some(Change::Add(by)) => Some(Value::from(sum(value.as_ref(), *by)?)),
-                None if patch.clears() => None,
-                None => value,
-            };
-        }
-        Ok(value)
+        self.changes.value(key, self.stored())
     }
 
     /// The keys, with all that is not written yet.
     pub(crate) fn keys(&self) -> Vec<Arc<str>> {
-        let stored = self.live.as_ref().map(|live| live.record.data.iter().map(|(key, _)| key.clone()));
-        let mut keys: std::collections::BTreeSet<_> = stored.into_iter().flatten().collect();
-        for patch in [self.in_flight.as_ref(), Some(&self.pending)].into_iter().flatten() {
-            if patch.clears() {
-                keys.clear();
-            }
-            for (key, change) in patch.changes() {
-                match change {
-                    Change::Unset => keys.remove(key),
-                    Change::Set(_) | Change::Add(_) => keys.insert(key.clone()),
-                };
-            }
-        }
-        keys.into_iter().collect()
+        self.changes.keys(self.stored())
+    }
+
+    fn stored(&self) -> Option<&Data> {
+        self.live.as_ref().map(|live| &*live.record.data)
     }
 
     /// Whether there is anything to write, a touch that is due among it, or a ticket to speak of.
     pub(crate) fn is_dirty(&self, now: Timestamp) -> bool {
-        let touch_is_due = || {
-            self.live
-                .as_ref()
-                .is_some_and(|live| now.since(live.record.seen) >= self.touch_interval(&live.record.lifetime))
-        };
+        let touch_is_due = || self.live.as_ref().is_some_and(|live| self.policy.is_touch_due(&live.record, now));
         self.phase == Phase::Unknown
             || self.refused
             || self.doomed.is_some()
             || self.rotate
             || self.remember.is_some()
-            || !self.pending.is_empty()
+            || !self.changes.pending.is_empty()
             || self.ticket != TicketDue::None
             || touch_is_due()
     }
@@ -208,13 +164,13 @@ impl State {
     pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), SessionError> {
         self.check_open()?;
         self.check_size(key, &value)?;
-        self.pending.set(key, value);
+        self.changes.pending.set(key, value);
         Ok(())
     }
 
     pub(crate) fn unset(&mut self, key: &str) -> Result<(), SessionError> {
         self.check_open()?;
-        self.pending.unset(key);
+        self.changes.pending.unset(key);
         Ok(())
     }
 
@@ -222,12 +178,12 @@ impl State {
         self.check_open()?;
         let value = Value::from(sum(self.value(key)?.as_ref(), by)?);
         self.check_size(key, &value)?;
-        Ok(self.pending.add(key, by)?)
+        Ok(self.changes.pending.add(key, by)?)
     }
 
     pub(crate) fn clear(&mut self) -> Result<(), SessionError> {
         self.check_open()?;
-        self.pending.clear();
+        self.changes.pending.clear();
         Ok(())
     }
 
@@ -235,10 +191,10 @@ impl State {
         self.check_open()?;
         if self.user().is_some_and(|before| *before != user) {
             // What belongs to one user must not reach the next one.
-            self.pending.clear();
+            self.changes.pending.clear();
         }
         self.superseded = false;
-        self.pending.user = Some(user);
+        self.changes.pending.user = Some(user);
         self.rotate = true;
         self.renew = true;
         Ok(())
@@ -288,31 +244,10 @@ impl State {
 
     /// That the session with this value in it would not be too large.
     pub(crate) fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
-        if self.size_without(key) + key.len() + value.as_json().len() > self.policy.size_limit {
+        if self.changes.size_without(key, self.stored()) + key.len() + value.as_json().len() > self.policy.size_limit {
             return Err(SessionError::new(Kind::TooLarge).of_key(key));
         }
         Ok(())
-    }
-
-    /// The size of all keys and values but one, with what is not written. A number that is added to counts as it is.
-    fn size_without(&self, key: &str) -> usize {
-        let stored = self.live.as_ref().map(|live| &live.record.data);
-        let patches = [self.in_flight.as_ref(), Some(&self.pending)];
-        let outlives = |each: &str, layer: usize| {
-            let mut later = patches[layer..].iter().flatten();
-            each != key
-                && !later
-                    .any(|patch| patch.clears() || matches!(patch.change(each), Some(Change::Set(_) | Change::Unset)))
-        };
-        let stored = stored.into_iter().flat_map(|data| data.iter()).filter(|(each, _)| outlives(each, 0));
-        let stored: usize = stored.map(|(each, value)| each.len() + value.as_json().len()).sum();
-        let unwritten = patches.iter().enumerate().filter_map(|(layer, patch)| Some((layer, (*patch)?)));
-        let unwritten = unwritten.flat_map(|(layer, patch)| patch.changes().map(move |change| (layer, change)));
-        let set = unwritten.filter_map(|(layer, (each, change))| match change {
-            Change::Set(value) if outlives(each, layer + 1) => Some(each.len() + value.as_json().len()),
-            _ => None,
-        });
-        stored + set.sum::<usize>()
     }
 
     // Writing
@@ -338,7 +273,7 @@ impl State {
     }
 
     fn begin_create(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
-        let mut patch = self.pending.clone();
+        let mut patch = self.changes.pending.clone();
         own.add_to(&mut patch)?;
         let keeps_something = patch.user.is_some() || patch.changes().any(|(_, change)| *change != Change::Unset);
         if self.superseded {
@@ -350,19 +285,21 @@ impl State {
         if self.phase == Phase::Closed {
             return Err(SessionError::new(Kind::Closed));
         }
-        let (lifetime, absolute_end) = self.fresh_life(now);
-        let mut record = Record::new(now, self.idle_end(&lifetime, absolute_end, now), absolute_end);
-        record.lifetime = lifetime;
+        let mut record = self.policy.new_record(self.remember, now);
         patch.apply_to(&mut record, now)?;
-        self.in_flight = Some(std::mem::take(&mut self.pending));
+        self.changes.depart();
         Ok(Step::Create(record))
     }
 
     fn begin_change(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
         let Some(live) = &self.live else { return Ok(Step::Nothing) };
-        let mut patch = self.pending.clone();
+        let mut patch = self.changes.pending.clone();
         own.add_to(&mut patch)?;
-        self.decide_times(&mut patch, live, now);
+        if self.renew || self.remember.is_some() {
+            self.policy.renew(&mut patch, &live.record, self.remember, now);
+        } else if self.policy.is_touch_due(&live.record, now) {
+            self.policy.touch(&mut patch, &live.record, now);
+        }
         if patch.is_empty() && !self.rotate {
             return Ok(Step::Nothing);
         }
@@ -375,38 +312,8 @@ impl State {
         };
         let key = live.key.clone();
         let step = if self.rotate { Step::Rotate { key, patch, guard } } else { Step::Apply { key, patch, guard } };
-        self.in_flight = Some(std::mem::take(&mut self.pending));
+        self.changes.depart();
         Ok(step)
-    }
-
-    /// The touch, if one is due, and the ends that a log-in or a new lifetime brings.
-    fn decide_times(&self, patch: &mut Patch, live: &Live, now: Timestamp) {
-        let record = &live.record;
-        if self.renew || self.remember.is_some() {
-            let (lifetime, absolute_end) = self.fresh_life(now);
-            patch.lifetime = (lifetime != record.lifetime).then_some(lifetime);
-            patch.absolute_end = Some(absolute_end);
-            patch.expiry = Expiry::Exactly(self.idle_end(&lifetime, absolute_end, now));
-        } else if now.since(record.seen) >= self.touch_interval(&record.lifetime) {
-            patch.expiry = Expiry::AtLeast(self.idle_end(&record.lifetime, record.absolute_end, now));
-        }
-    }
-
-    /// The lifetime and the absolute end of a session that begins now.
-    fn fresh_life(&self, now: Timestamp) -> (Lifetime, Timestamp) {
-        match self.remember {
-            Some(Remember { lifetime, absolute }) => (lifetime, now + absolute.unwrap_or(self.policy.absolute)),
-            None => (Lifetime::default(), now + self.policy.absolute),
-        }
-    }
-
-    fn idle_end(&self, lifetime: &Lifetime, absolute_end: Timestamp, now: Timestamp) -> Timestamp {
-        (now + lifetime.idle.unwrap_or(self.policy.idle)).min(absolute_end)
-    }
-
-    /// How long a touch may wait, so that not every request writes.
-    fn touch_interval(&self, lifetime: &Lifetime) -> Duration {
-        (lifetime.idle.unwrap_or(self.policy.idle) / 10).min(Duration::from_secs(5 * 60))
     }
 
     /// The store has made the record.
@@ -433,7 +340,7 @@ impl State {
     }
 
     fn written(&mut self) {
-        self.in_flight = None;
+        self.changes.arrived();
         self.rotate = false;
         self.renew = false;
         self.remember = None;
@@ -441,11 +348,7 @@ impl State {
 
     /// The store has changed nothing: what was pending still is.
     pub(crate) fn not_done(&mut self) -> Result<(), SessionError> {
-        let Some(mut earlier) = self.in_flight.take() else { return Ok(()) };
-        let later = std::mem::take(&mut self.pending);
-        let merged = earlier.then(later);
-        self.pending = earlier;
-        Ok(merged?)
+        Ok(self.changes.came_back()?)
     }
 
     /// The store has answered to the end of a session: whether it was there.
@@ -494,5 +397,118 @@ impl Own {
     pub(crate) fn number_in(&self, numbers: &Numbers) -> Option<i64> {
         let Own::Add { key, .. } = self else { return None };
         numbers.iter().find(|(each, _)| each == key).map(|(_, number)| *number)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::Expiry;
+    use std::time::Duration;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000_000);
+    const HOUR: Duration = Duration::from_secs(60 * 60);
+    const POLICY: Policy = Policy { idle: HOUR, absolute: Duration::from_secs(24 * 60 * 60), size_limit: 100 };
+
+    fn found() -> State {
+        let mut record = POLICY.new_record(None, NOW);
+        record.data = Arc::new([("n", Value::from(1))].into_iter().collect());
+        let found = Found { record, token: Token::version(1), handle: Handle::new("handle") };
+        State::found(POLICY, StoreKey::generate().unwrap(), found, false)
+    }
+
+    fn begin(state: &mut State, now: Timestamp) -> Step {
+        state.begin(&Own::Nothing, now).unwrap()
+    }
+
+    fn written() -> Written {
+        Written { token: Token::version(2), numbers: Vec::new() }
+    }
+
+    #[test]
+    fn nothing_changed_is_nothing_to_do() {
+        assert!(matches!(begin(&mut State::empty(POLICY, false), NOW), Step::Nothing));
+        assert!(matches!(begin(&mut found(), NOW), Step::Nothing));
+        let mut removed = State::empty(POLICY, false);
+        removed.unset("a").unwrap();
+        removed.clear().unwrap();
+        assert!(matches!(begin(&mut removed, NOW), Step::Nothing), "there is nothing to remove from");
+    }
+
+    #[test]
+    fn a_touch_waits_for_its_interval_and_never_passes_the_absolute_end() {
+        let mut state = found();
+        assert!(matches!(begin(&mut state, NOW + Duration::from_secs(299)), Step::Nothing));
+        let Step::Apply { patch, .. } = begin(&mut state, NOW + Duration::from_secs(300)) else { panic!("no touch") };
+        assert!(!patch.changes_data());
+        assert_eq!(patch.expiry, Expiry::AtLeast(NOW + HOUR + Duration::from_secs(300)));
+        let late = NOW + Duration::from_secs(24 * 60 * 60 - 1);
+        let Step::Apply { patch, .. } = begin(&mut found(), late) else { panic!("no touch") };
+        assert_eq!(patch.expiry, Expiry::AtLeast(NOW + 24 * HOUR));
+    }
+
+    #[test]
+    fn a_replacement_is_guarded_and_other_writes_are_not() {
+        let own = Own::Replace { key: "n".into(), value: Value::from(2) };
+        let Ok(Step::Apply { guard, .. }) = found().begin(&own, NOW) else { panic!("nothing to apply") };
+        assert!(matches!(guard, Guard::Unchanged(token) if token == Token::version(1)));
+        let own = Own::Add { key: "n".into(), by: 1 };
+        let Ok(Step::Apply { guard, .. }) = found().begin(&own, NOW) else { panic!("nothing to apply") };
+        assert!(matches!(guard, Guard::Exists));
+    }
+
+    #[test]
+    fn a_superseded_session_takes_a_log_in_and_nothing_else() {
+        let mut state = State::empty(POLICY, true);
+        assert!(matches!(begin(&mut state, NOW), Step::Nothing));
+        state.set("a", Value::from(1)).unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Gone));
+        state.log_in(UserId::new("ada").unwrap()).unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Create(record) if record.user.is_some()));
+        let mut state = State::empty(POLICY, true);
+        state.destroy().unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Gone), "it lives under its new id");
+    }
+
+    #[test]
+    fn a_ticket_is_issued_only_for_what_the_store_has_done() {
+        let mut state = found();
+        state.log_in(UserId::new("ada").unwrap()).unwrap();
+        let Step::Rotate { patch, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
+        assert_eq!(state.ticket_due(), TicketDue::None);
+        state.not_done().unwrap();
+        assert_eq!(state.ticket_due(), TicketDue::None);
+        assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "it is still to be done");
+        state.done(&patch, written(), Some(StoreKey::generate().unwrap()), NOW);
+        assert_eq!(state.ticket_due(), TicketDue::Issue);
+        assert!(matches!(begin(&mut state, NOW), Step::Nothing));
+        let mut state = found();
+        state.set("a", Value::from(1)).unwrap();
+        let Step::Apply { patch, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
+        state.done(&patch, written(), None, NOW);
+        assert_eq!(state.ticket_due(), TicketDue::None);
+        assert_eq!(state.value("a").unwrap(), Some(Value::from(1)));
+    }
+
+    #[test]
+    fn a_ticket_is_taken_back_only_if_the_session_was_there() {
+        for was_there in [true, false] {
+            let mut state = found();
+            state.destroy().unwrap();
+            assert!(matches!(begin(&mut state, NOW), Step::Destroy(_)));
+            state.destroyed(was_there);
+            assert_eq!(state.ticket_due() == TicketDue::Remove, was_there);
+        }
+    }
+
+    #[test]
+    fn after_a_cancelled_write_nothing_is_certain() {
+        let mut state = found();
+        state.set("a", Value::from(1)).unwrap();
+        begin(&mut state, NOW);
+        state.cancelled();
+        assert_eq!(state.begin(&Own::Nothing, NOW).unwrap_err().kind(), Kind::Unknown);
+        assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Unknown);
+        assert!(state.is_dirty(NOW));
     }
 }

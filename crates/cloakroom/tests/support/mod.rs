@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
-use axum::extract::Request;
+use axum::extract::{Path, Request};
+use axum::routing::get;
 use cloakroom::cookie::KeyRing;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
@@ -16,7 +17,7 @@ use cloakroom::store::{
     StoreFuture,
 };
 use cloakroom::testing::Browser;
-use cloakroom::{Clock, SessionLayer, SessionLayerBuilder, Timestamp};
+use cloakroom::{Clock, Session, SessionError, SessionLayer, SessionLayerBuilder, Timestamp};
 use http::{Response, StatusCode};
 
 pub const SECRET: &str = "a test's secret of more than 32 bytes";
@@ -168,3 +169,56 @@ impl Answer {
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(60 * 60);
+
+/// What the handlers here return.
+pub type Result<T = String> = std::result::Result<T, SessionError>;
+
+/// A handler for each thing that is done to sessions.
+pub fn routes() -> Router {
+    async fn read(session: Session) -> Result {
+        Ok(session.get::<i64>("n")?.unwrap_or(0).to_string())
+    }
+    async fn set(session: Session, Path((key, value)): Path<(String, String)>) -> Result {
+        session.insert(&key, value)?;
+        Ok("set".into())
+    }
+    async fn text(session: Session, Path(key): Path<String>) -> Result {
+        Ok(session.get::<String>(&key)?.unwrap_or_default())
+    }
+    async fn incr(session: Session) -> Result {
+        Ok(session.increment("n", 1).await?.to_string())
+    }
+    async fn log_in(session: Session, Path(user): Path<String>) -> Result {
+        session.log_in(user)?;
+        Ok("in".into())
+    }
+    async fn log_out(session: Session) -> Result {
+        session.log_out()?;
+        Ok("out".into())
+    }
+    async fn rotate(session: Session) -> Result {
+        session.rotate().await?;
+        Ok("rotated".into())
+    }
+    Router::new()
+        .route("/", get(|| async { "ok" }))
+        .route("/read", get(read))
+        .route("/set/{key}/{value}", get(set))
+        .route("/text/{key}", get(text))
+        .route("/incr", get(incr))
+        .route("/login/{user}", get(log_in))
+        .route("/logout", get(log_out))
+        .route("/rotate", get(rotate))
+        .route(
+            "/whoami",
+            get(|session: Session| async move { session.user().map_or("-".into(), |user| user.to_string()) }),
+        )
+}
+
+/// A browser that has a session with n = 1.
+pub async fn visitor(site: &Site) -> Browser {
+    let mut browser = Browser::new();
+    assert_eq!(site.get(&mut browser, "/incr").await.body, "1");
+    site.store.calls();
+    browser
+}

@@ -145,10 +145,19 @@ async fn clear_comes_before_the_changes(t: Trial) -> Verdict {
 async fn a_write_keeps_what_another_wrote_since_the_load(t: Trial) -> Verdict {
     let mut session = t.full_session().await?;
     t.holds(&session, t.now).await?;
-    t.write(&mut session, patch().set("theirs", "1").unset("word"), t.at(1)).await?;
-    t.write(&mut session, patch().set("ours", "2"), t.at(1)).await?;
-    t.write(&mut session, patch().metadata("theirs", Some(value("1"))), t.at(1)).await?;
-    t.write(&mut session, patch().touch(t.at(8_000)), t.at(2)).await
+    // No load in between: each of these knows only what stood there at first.
+    for draft in [
+        patch().set("theirs", "1").unset("word"),
+        patch().set("ours", "2"),
+        patch().add("n", 1),
+        patch().metadata("theirs", Some(value("1"))),
+        patch().metadata("agent", None),
+        patch().touch(t.at(8_000)),
+    ] {
+        t.apply(&session.key, &draft, &Guard::Exists, t.at(1)).await?.must_be("Done", "a write")?;
+        session.must_follow(&draft, t.at(1));
+    }
+    t.holds(&session, t.at(1)).await.map(drop)
 }
 
 async fn apply_binds_the_user(t: Trial) -> Verdict {

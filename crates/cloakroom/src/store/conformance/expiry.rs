@@ -16,7 +16,7 @@ cases! {
     a_touch_does_not_move_the_absolute_end,
     a_touch_does_not_outlive_the_absolute_end,
     apply_moves_the_absolute_end,
-    a_touch_does_not_count_as_a_change_of_data,
+    the_token_of_a_touch_guards,
 }
 
 /// Expects that a session lives until an end, and not from there on.
@@ -115,9 +115,10 @@ async fn apply_moves_the_absolute_end(t: Trial) -> Verdict {
 }
 
 /// A touch may change the token, but the one that it answers is then the record's.
-async fn a_touch_does_not_count_as_a_change_of_data(t: Trial) -> Verdict {
+async fn the_token_of_a_touch_guards(t: Trial) -> Verdict {
     let mut session = t.full_session().await?;
     t.write(&mut session, patch().expiry(AtLeast(t.at(9_000))), t.at(1)).await?;
+    t.guards(&session, &session.token, t.at(1)).await?;
     let found = t.holds(&session, t.at(1)).await?;
-    expect(found.token == session.token, "the token that the touch answered", "another")
+    t.guards(&session, &found.token, t.at(1)).await
 }

@@ -21,9 +21,11 @@
 #[macro_use]
 mod trial;
 
+mod answer;
 mod apply;
 mod create;
 mod directory;
+mod draft;
 mod end;
 mod expiry;
 mod guard;

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::trial::{Answer, Draft, Session, Trial, Verdict, expect, patch, value};
+use super::trial::{Answer, Draft, Session, Trial, Verdict, patch, value};
 use crate::record::{Expiry, Lifetime};
 use crate::store::Guard;
 
@@ -127,8 +127,7 @@ async fn one_bad_number_refuses_the_whole_patch(t: Trial) -> Verdict {
 async fn the_token_outlives_a_refused_patch(t: Trial) -> Verdict {
     let session = t.session().await?;
     refused(&t, &session, patch().add("word", 1).set("k", "1"), "an add to a word").await?;
-    let token = t.holds(&session, t.at(1)).await?.token;
-    expect(token == session.token, "the token as before", "another")?;
+    t.holds(&session, t.at(1)).await?;
     let guard = Guard::Unchanged(session.token);
     t.apply(&session.key, &patch().set("k", "1"), &guard, t.at(1)).await?.must_be("Done", "apply with the token")
 }

@@ -8,10 +8,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 
 use super::runner::race;
-use super::trial::{Answer, Fault, Session, Trial, Verdict, expect, patch, value};
-use crate::clock::Timestamp;
+use super::trial::{Answer, Fault, Session, Trial, Verdict, expect, just_before, patch, value};
 use crate::record::{Expiry, StoreKey, Value};
-use crate::store::{Applied, Created, Guard, Loaded};
+use crate::store::{Applied, Created, Guard};
 
 cases! {
     parallel_adds_lose_nothing,
@@ -28,23 +27,23 @@ cases! {
     sweep_in_flight_takes_no_session_that_was_extended,
 }
 
-/// Whether a race should be run again: at least once, and on a quick store for a while.
+/// Whether a race should be run again: a few times in any case, and on a quick store for a while.
 pub(super) struct Rounds {
     start: Instant,
-    left: usize,
-    first: bool,
+    run: usize,
+    most: usize,
 }
 
 impl Rounds {
     pub(super) fn new(most: usize) -> Rounds {
-        Rounds { start: Instant::now(), left: most, first: true }
+        Rounds { start: Instant::now(), run: 0, most }
     }
 
     pub(super) fn again(&mut self) -> bool {
-        let again = self.first || (self.left > 0 && self.start.elapsed() < Duration::from_millis(120));
-        self.left = self.left.saturating_sub(1);
-        self.first = false;
-        again
+        let least = (self.most / 10).max(1);
+        let quick = self.start.elapsed() < Duration::from_millis(120);
+        self.run += 1;
+        self.run <= least || (quick && self.run <= self.most)
     }
 }
 
@@ -287,28 +286,40 @@ async fn a_touch_in_flight_does_not_undo_destroy(t: Trial) -> Verdict {
     stays_destroyed(&t, |number| patch().touch(t.at(5_000 + number))).await
 }
 
-/// A sweep that looks first and deletes then would take a session that was extended in between.
+/// A sweep that looks first and deletes then would take a session that was extended in between: so sessions are extended
+/// one after the other while it runs.
 async fn sweep_in_flight_takes_no_session_that_was_extended(t: Trial) -> Verdict {
-    let mut rounds = Rounds::new(100);
+    let mut rounds = Rounds::new(30);
     while rounds.again() {
-        let mut record = t.record();
-        record.idle_end = t.at(10);
-        let session = t.session_of(record).await?;
-        let just_before = Timestamp::from_millis(session.record.idle_end.as_millis() - 1);
+        let mut sessions = Vec::new();
+        for _ in 0..12 {
+            let mut record = t.record();
+            record.idle_end = t.at(10);
+            sessions.push(t.session_of(record).await?);
+        }
+        let in_time = just_before(t.at(10));
         let touched = race(2, async |racer| {
+            let mut touched = Vec::new();
             if racer == 0 {
                 t.sweep(1_000, t.at(10)).await?;
-                return Ok(None);
+                return Ok(touched);
             }
-            let touch = patch().touch(t.at(3_000));
-            t.apply(&session.key, &touch, &Guard::Exists, just_before).await.map(Some)
+            for session in &sessions {
+                let touch = patch().touch(t.at(3_000));
+                touched.push(t.apply(&session.key, &touch, &Guard::Exists, in_time).await?);
+                std::thread::sleep(Duration::from_micros(20));
+            }
+            Ok(touched)
         })?;
-        let done = touched.iter().flatten().any(|applied| matches!(applied, Applied::Done(_)));
-        match t.load(&session.key, t.at(10)).await? {
-            Loaded::Found(_) if done => {}
-            Loaded::Missing if !done => {}
-            other if done => return other.must_be("Found", "load of a session that was extended in time"),
-            other => return other.must_be("Missing", "load of a session whose touch was Gone"),
+        for (session, applied) in sessions.iter().zip(touched.iter().flatten()) {
+            let loaded = t.load(&session.key, t.at(10)).await?;
+            match applied {
+                Applied::Done(_) => loaded.must_be("Found", "load of a session that was extended in time")?,
+                other => {
+                    other.must_be("Gone", "a touch of a session that was swept")?;
+                    loaded.must_be("Missing", "load of a session whose touch was Gone")?;
+                }
+            }
         }
     }
     Ok(())

@@ -21,6 +21,10 @@ const PATIENCE: Duration = Duration::from_secs(90);
 ///
 /// The wait is by the system's clock: a test may have paused tokio's.
 pub(super) async fn run(case: &'static Case, store: Arc<dyn Store>) -> Outcome {
+    run_within(PATIENCE, case, store).await
+}
+
+async fn run_within(patience: Duration, case: &'static Case, store: Arc<dyn Store>) -> Outcome {
     let runtime = Handle::current();
     let (tell, told) = oneshot::channel();
     thread::spawn(move || {
@@ -31,8 +35,8 @@ pub(super) async fn run(case: &'static Case, store: Arc<dyn Store>) -> Outcome {
             // Nobody listens any more once patience has run out.
             drop(done.send(verdict));
         });
-        let verdict = verdict.recv_timeout(PATIENCE).unwrap_or_else(|_| {
-            Err(Fault::Broken(format!("expected an answer in time, saw none within {} s", PATIENCE.as_secs())))
+        let verdict = verdict.recv_timeout(patience).unwrap_or_else(|_| {
+            Err(Fault::Broken(format!("expected an answer in time, saw none within {patience:?}")))
         });
         // The caller may have dropped the run.
         drop(tell.send(verdict));
@@ -70,4 +74,43 @@ where
 fn panicked(panic: &(dyn Any + Send)) -> Fault {
     let message = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
     Fault::Broken(format!("expected an answer, saw a panic: {}", message.unwrap_or("without a message")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+
+    async fn outcome(case: &'static Case) -> Outcome {
+        run_within(Duration::from_millis(100), case, Arc::new(MemoryStore::new())).await
+    }
+
+    fn failed_with(outcome: &Outcome, word: &str) -> bool {
+        matches!(outcome, Outcome::Failed(why) if why.contains(word))
+    }
+
+    #[tokio::test]
+    async fn a_case_that_hangs_or_blocks_or_panics_fails_by_its_name() {
+        static HANGS: Case = Case { name: "hangs", run: |_| Box::pin(std::future::pending()) };
+        static BLOCKS: Case = Case {
+            name: "blocks",
+            run: |_| {
+                Box::pin(async {
+                    thread::sleep(Duration::from_secs(5));
+                    Ok(())
+                })
+            },
+        };
+        static PANICS: Case = Case { name: "panics", run: |_| Box::pin(async { panic!("out of order") }) };
+        static RACER_PANICS: Case = Case {
+            name: "a racer panics",
+            run: |_| {
+                Box::pin(async { race(2, async |racer| if racer == 0 { panic!("lame") } else { Ok(()) }).map(drop) })
+            },
+        };
+        assert!(failed_with(&outcome(&HANGS).await, "saw none within"));
+        assert!(failed_with(&outcome(&BLOCKS).await, "saw none within"));
+        assert!(failed_with(&outcome(&PANICS).await, "out of order"));
+        assert!(failed_with(&outcome(&RACER_PANICS).await, "lame"));
+    }
 }

@@ -6,9 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+pub(super) use super::answer::Answer;
+pub(super) use super::draft::{Draft, patch, text, value};
 use super::same;
 use crate::clock::Timestamp;
-use crate::record::{Expiry, Handle, IdError, Lifetime, Patch, Record, StoreKey, UserId, Value};
+use crate::record::{Handle, IdError, Lifetime, Patch, Record, StoreKey, UserId};
 use crate::store::{Applied, Created, Found, Guard, Loaded, Rotated, Store, StoreError, Token, Written};
 
 /// One rule, and how to find out whether a store keeps it.
@@ -181,7 +183,7 @@ impl Trial {
         async move {
             match self.load(key, now).await? {
                 Loaded::Found(found) => Ok(found),
-                other => Err(Fault::at(step, "Found", word_of(&other))),
+                other => Err(Fault::at(step, "Found", other.word())),
             }
         }
     }
@@ -193,7 +195,7 @@ impl Trial {
         async move {
             match self.load(key, now).await? {
                 Loaded::Missing => Ok(()),
-                other => Err(Fault::at(step, "Missing", word_of(&other))),
+                other => Err(Fault::at(step, "Missing", other.word())),
             }
         }
     }
@@ -205,7 +207,7 @@ impl Trial {
         async move {
             let found = match self.load(&session.key, now).await? {
                 Loaded::Found(found) => found,
-                other => return Err(Fault::at(step, "Found", word_of(&other))),
+                other => return Err(Fault::at(step, "Found", other.word())),
             };
             match same::difference(&session.record, &found.record) {
                 None => Ok(found),
@@ -272,6 +274,23 @@ impl Trial {
         }
     }
 
+    /// Expects that a token guards a write now. The write is a touch, which leaves all but `seen`.
+    #[track_caller]
+    pub(super) fn guards(
+        &self,
+        session: &Session,
+        token: &Token,
+        now: Timestamp,
+    ) -> impl Future<Output = Verdict> + Send {
+        let (step, guard) = (Location::caller(), Guard::Unchanged(token.clone()));
+        async move {
+            match self.apply(&session.key, &patch().touch(session.record.created), &guard, now).await? {
+                Applied::Done(_) => Ok(()),
+                other => Err(Fault::at(step, "a token that guards", other.word())),
+            }
+        }
+    }
+
     async fn shows(&self, session: &Session, now: Timestamp, step: &Location<'_>) -> Verdict {
         if !session.record.is_live(now) {
             return Ok(());
@@ -281,7 +300,7 @@ impl Trial {
                 None => Ok(()),
                 Some((expected, saw)) => Err(Fault::at(step, expected, saw)),
             },
-            other => Err(Fault::at(step, "Found", word_of(&other))),
+            other => Err(Fault::at(step, "Found", other.word())),
         }
     }
 }
@@ -306,63 +325,6 @@ impl Session {
     }
 }
 
-/// What a store answered, in a word.
-pub(super) trait Answer {
-    fn word(&self) -> &'static str;
-
-    /// Expects this answer.
-    #[track_caller]
-    fn must_be(&self, word: &'static str, of: impl fmt::Display) -> Verdict {
-        if self.word() == word { Ok(()) } else { Err(Fault::expected(format!("{word} from {of}"), self.word())) }
-    }
-}
-
-impl Answer for Loaded {
-    fn word(&self) -> &'static str {
-        word_of(self)
-    }
-}
-
-impl Answer for Created {
-    fn word(&self) -> &'static str {
-        match self {
-            Created::Done { .. } => "Done",
-            Created::Taken => "Taken",
-        }
-    }
-}
-
-impl Answer for Applied {
-    fn word(&self) -> &'static str {
-        match self {
-            Applied::Done(_) => "Done",
-            Applied::Gone => "Gone",
-            Applied::Conflict => "Conflict",
-            Applied::WrongType => "WrongType",
-        }
-    }
-}
-
-impl Answer for Rotated {
-    fn word(&self) -> &'static str {
-        match self {
-            Rotated::Done(_) => "Done",
-            Rotated::Gone => "Gone",
-            Rotated::Conflict => "Conflict",
-            Rotated::Taken => "Taken",
-            Rotated::WrongType => "WrongType",
-        }
-    }
-}
-
-fn word_of(loaded: &Loaded) -> &'static str {
-    match loaded {
-        Loaded::Found(_) => "Found",
-        Loaded::Superseded => "Superseded",
-        Loaded::Missing => "Missing",
-    }
-}
-
 pub(super) fn answer<T>(call: &str, result: Result<T, StoreError>) -> Verdict<T> {
     result.map_err(|error| {
         let mut text = format!("expected an answer from {call}, saw an error: {error}");
@@ -378,94 +340,4 @@ pub(super) fn answer<T>(call: &str, result: Result<T, StoreError>) -> Verdict<T>
 /// The last moment before.
 pub(super) fn just_before(time: Timestamp) -> Timestamp {
     Timestamp::from_millis(time.as_millis() - 1)
-}
-
-/// A value by its JSON.
-pub(super) fn value(json: &str) -> Value {
-    Value::from_json(json).unwrap_or_else(|error| panic!("the suite itself is wrong: {error}"))
-}
-
-/// A text as a value.
-pub(super) fn text(text: &str) -> Value {
-    Value::serialize(text).unwrap_or_else(|error| panic!("the suite itself is wrong: {error}"))
-}
-
-/// A patch to be written down in one go.
-#[derive(Clone, Default)]
-pub(super) struct Draft(Patch);
-
-pub(super) fn patch() -> Draft {
-    Draft::default()
-}
-
-impl From<Draft> for Patch {
-    fn from(draft: Draft) -> Patch {
-        draft.0
-    }
-}
-
-impl std::ops::Deref for Draft {
-    type Target = Patch;
-
-    fn deref(&self) -> &Patch {
-        &self.0
-    }
-}
-
-impl Draft {
-    pub(super) fn set(self, key: &str, json: &str) -> Draft {
-        self.set_value(key, value(json))
-    }
-
-    pub(super) fn set_value(mut self, key: &str, value: Value) -> Draft {
-        self.0.set(key, value);
-        self
-    }
-
-    pub(super) fn unset(mut self, key: &str) -> Draft {
-        self.0.unset(key);
-        self
-    }
-
-    pub(super) fn add(mut self, key: &str, by: i64) -> Draft {
-        let added = self.0.add(key, by);
-        added.unwrap_or_else(|error| panic!("the suite itself is wrong: {error}"));
-        self
-    }
-
-    pub(super) fn clear(mut self) -> Draft {
-        self.0.clear();
-        self
-    }
-
-    pub(super) fn user(mut self, user: &UserId) -> Draft {
-        self.0.user = Some(user.clone());
-        self
-    }
-
-    pub(super) fn expiry(mut self, expiry: Expiry) -> Draft {
-        self.0.expiry = expiry;
-        self
-    }
-
-    /// A touch to an end: what a request does that changes nothing.
-    pub(super) fn touch(self, end: Timestamp) -> Draft {
-        self.expiry(Expiry::AtLeast(end))
-    }
-
-    pub(super) fn absolute_end(mut self, end: Timestamp) -> Draft {
-        self.0.absolute_end = Some(end);
-        self
-    }
-
-    pub(super) fn lifetime(mut self, lifetime: Lifetime) -> Draft {
-        self.0.lifetime = Some(lifetime);
-        self
-    }
-
-    /// Sets a key of the metadata, or unsets it.
-    pub(super) fn metadata(mut self, key: &str, value: Option<Value>) -> Draft {
-        self.0.metadata.push((key.into(), value));
-        self
-    }
 }

@@ -95,12 +95,15 @@ impl MemoryStore {
     }
 
     fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Created {
-        let created = {
+        let (created, full) = {
             let mut shard = self.shard_of(key.digest());
             self.left(shard.remove_expired(2, now));
-            shard.create(*key.digest(), record.clone())
+            let created = shard.create(*key.digest(), record.clone());
+            let came = usize::from(matches!(created, Created::Done { .. }));
+            // Counted under the lock: whoever ends it at once must not count it out before it is counted in.
+            (created, self.sessions.fetch_add(came, Ordering::Relaxed) + came > self.capacity)
         };
-        if matches!(created, Created::Done { .. }) && self.sessions.fetch_add(1, Ordering::Relaxed) >= self.capacity {
+        if full {
             self.make_room(now);
         }
         created

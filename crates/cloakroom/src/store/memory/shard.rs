@@ -26,6 +26,8 @@ pub(super) struct Shard {
     /// Where the records that were rotated away from a key went, and the order in which that may be forgotten.
     successors: ByDigest<Digest>,
     forget: VecDeque<(Timestamp, Digest)>,
+    /// How many records were ever created here.
+    created: u64,
 }
 
 /// A record in its place.
@@ -65,7 +67,8 @@ impl Shard {
         if self.has(&key) {
             return Created::Taken;
         }
-        let slot = Slot { record, handle: handle_for(&key), version: 1, previous: None };
+        self.created += 1;
+        let slot = Slot { record, handle: handle_for(&key, self.created), version: 1, previous: None };
         let created = Created::Done { token: slot.token(), handle: slot.handle.clone() };
         self.insert(key, slot);
         created
@@ -235,10 +238,11 @@ impl Places {
     }
 }
 
-/// A handle that leads back to no key, without asking for more random bytes.
-fn handle_for(key: &Digest) -> Handle {
-    let digest = Sha256::new().chain_update(b"cloakroom handle").chain_update(key).finalize();
-    Handle::new(URL_SAFE_NO_PAD.encode(&digest[..12]))
+/// A handle that leads back to no key, without asking for more random bytes. The number sets apart a record that was
+/// rotated away from a key and one that is created with that key later.
+fn handle_for(key: &Digest, number: u64) -> Handle {
+    let hash = Sha256::new().chain_update(b"cloakroom handle").chain_update(key).chain_update(number.to_be_bytes());
+    Handle::new(URL_SAFE_NO_PAD.encode(&hash.finalize()[..12]))
 }
 
 /// Hashes a digest by its first eight bytes.

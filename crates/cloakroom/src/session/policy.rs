@@ -1,0 +1,67 @@
+//! How long sessions live and how large they grow.
+
+use std::time::Duration;
+
+use crate::clock::Timestamp;
+use crate::record::{Expiry, Lifetime, Patch, Record};
+
+/// A touch never waits longer than this.
+const LONGEST_TOUCH_INTERVAL: Duration = Duration::from_secs(5 * 60);
+
+/// The rules for all sessions of a layer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Policy {
+    pub(crate) idle: Duration,
+    pub(crate) absolute: Duration,
+    pub(crate) size_limit: usize,
+}
+
+/// A lifetime that the application has chosen for one session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Remember {
+    pub(crate) lifetime: Lifetime,
+    pub(crate) absolute: Option<Duration>,
+}
+
+impl Policy {
+    /// A record that begins now.
+    pub(super) fn new_record(&self, remember: Option<Remember>, now: Timestamp) -> Record {
+        let (lifetime, absolute_end) = self.fresh_life(remember, now);
+        let mut record = Record::new(now, self.idle_end(lifetime, absolute_end, now), absolute_end);
+        record.lifetime = lifetime;
+        record
+    }
+
+    /// Lets a patch begin a record's life anew.
+    pub(super) fn renew(&self, patch: &mut Patch, record: &Record, remember: Option<Remember>, now: Timestamp) {
+        let (lifetime, absolute_end) = self.fresh_life(remember, now);
+        patch.lifetime = (lifetime != record.lifetime).then_some(lifetime);
+        patch.absolute_end = Some(absolute_end);
+        patch.expiry = Expiry::Exactly(self.idle_end(lifetime, absolute_end, now));
+    }
+
+    /// Lets a patch touch a record.
+    pub(super) fn touch(&self, patch: &mut Patch, record: &Record, now: Timestamp) {
+        patch.expiry = Expiry::AtLeast(self.idle_end(record.lifetime, record.absolute_end, now));
+    }
+
+    /// Whether a record's last touch is old enough for another: not every request is worth a write.
+    pub(super) fn is_touch_due(&self, record: &Record, now: Timestamp) -> bool {
+        let interval = (self.idle(record.lifetime) / 10).min(LONGEST_TOUCH_INTERVAL);
+        now.since(record.seen) >= interval
+    }
+
+    fn fresh_life(&self, remember: Option<Remember>, now: Timestamp) -> (Lifetime, Timestamp) {
+        let lifetime = remember.map(|remember| remember.lifetime).unwrap_or_default();
+        let absolute = remember.and_then(|remember| remember.absolute).unwrap_or(self.absolute);
+        (lifetime, now + absolute)
+    }
+
+    fn idle_end(&self, lifetime: Lifetime, absolute_end: Timestamp, now: Timestamp) -> Timestamp {
+        (now + self.idle(lifetime)).min(absolute_end)
+    }
+
+    fn idle(&self, lifetime: Lifetime) -> Duration {
+        lifetime.idle.unwrap_or(self.idle)
+    }
+}

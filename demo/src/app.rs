@@ -1,0 +1,55 @@
+//! The routes and the layers around them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn;
+use axum::routing::{get, post};
+use cloakroom::SessionLayer;
+use cloakroom::cookie::KeyRing;
+
+use crate::accounts::Accounts;
+use crate::errors::AppError;
+use crate::pages::{account, cart, goods, log_in, theme};
+use crate::{assets, cross_site, errors, headers};
+
+/// What all handlers share.
+#[derive(Clone)]
+pub(crate) struct Shop {
+    pub(crate) accounts: Arc<Accounts>,
+    /// The keys of the session tickets sign the shop's own cookies too: each kind of cookie gets a key of its own.
+    pub(crate) keys: KeyRing,
+}
+
+/// No form of the shop is larger.
+const LARGEST_FORM: usize = 8 * 1024;
+
+/// The whole shop. The last layer is the outermost: it sees the request first and the response last.
+pub(crate) fn router(shop: Shop, sessions: SessionLayer) -> Router {
+    Router::new()
+        .route("/", get(goods::list))
+        .route("/products/{id}", get(goods::product))
+        .route("/cart", get(cart::show))
+        .route("/cart/add", post(cart::add))
+        .route("/cart/change", post(cart::change))
+        .route("/cart/order", post(cart::order))
+        .route("/order", get(cart::ordered))
+        .route("/log-in", get(log_in::form).post(log_in::log_in))
+        .route("/log-out", post(log_in::log_out))
+        .route("/account", get(account::show))
+        .route("/account/end", post(account::end))
+        .route("/account/end-others", post(account::end_others))
+        .route("/theme", post(theme::choose))
+        .route("/style.css", get(assets::style))
+        .route("/icon.svg", get(assets::icon))
+        .fallback(async || AppError::NotFound)
+        .layer(sessions)
+        // Outside of the sessions: what is refused shall cost the store nothing.
+        .layer(from_fn(cross_site::refuse))
+        // Outside of both, since either may answer without a page.
+        .layer(from_fn(errors::as_pages))
+        .layer(from_fn(headers::secure))
+        .layer(DefaultBodyLimit::max(LARGEST_FORM))
+        .with_state(shop)
+}
