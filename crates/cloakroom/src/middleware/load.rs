@@ -33,19 +33,22 @@ impl Slot {
         &self.0.config
     }
 
-    /// The session, if anybody has asked for it.
-    pub(super) fn session(&self) -> Option<&Session> {
+    /// The handler has answered. The session, if anybody has asked for it; who asks from now on gets a closed one.
+    pub(super) fn leave(&self) -> Option<&Session> {
+        self.0.closed.store(true, Ordering::SeqCst);
         self.0.session.get()
     }
 
-    /// The response leaves.
+    /// There is no response: nothing will be committed.
     pub(super) fn close(&self) {
-        self.0.closed.store(true, Ordering::Release);
+        if let Some(session) = self.leave() {
+            session.close();
+        }
     }
 
     async fn load(&self, headers: &HeaderMap) -> Result<Session, SessionError> {
         let session = self.0.session.get_or_try_init(|| load(&self.0.config, headers)).await?;
-        if self.0.closed.load(Ordering::Acquire) {
+        if self.0.closed.load(Ordering::SeqCst) {
             session.close();
         }
         Ok(session.clone())
