@@ -13,8 +13,8 @@ const LONGEST_NUMBER: usize = 20;
 /// The changes of a request that are not known to be stored.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// Being written, until the store answers.
-    in_flight: Option<Intent>,
+    /// Being written, until the store answers. Boxed, since most requests write nothing.
+    in_flight: Option<Box<Intent>>,
     /// To be written.
     pub(super) pending: Intent,
 }
@@ -100,12 +100,12 @@ impl Changes {
 
     /// From now on what was pending is being written.
     pub(super) fn depart(&mut self) {
-        self.in_flight = Some(std::mem::take(&mut self.pending));
+        self.in_flight = Some(Box::new(std::mem::take(&mut self.pending)));
     }
 
     /// What is being written.
     pub(super) fn departed(&self) -> Option<&Intent> {
-        self.in_flight.as_ref()
+        self.in_flight.as_deref()
     }
 
     /// It is written, or given up.
@@ -117,7 +117,7 @@ impl Changes {
     pub(super) fn came_back(&mut self) -> Result<(), WrongType> {
         let Some(mut all) = self.in_flight.take() else { return Ok(()) };
         let merged = all.then(std::mem::take(&mut self.pending));
-        self.pending = all;
+        self.pending = *all;
         merged
     }
 
@@ -131,7 +131,7 @@ impl Changes {
 
     /// The older first.
     fn layers(&self) -> impl Iterator<Item = &Patch> {
-        self.in_flight.iter().chain(std::iter::once(&self.pending)).map(|intent| &intent.patch)
+        self.in_flight.as_deref().into_iter().chain(std::iter::once(&self.pending)).map(|intent| &intent.patch)
     }
 }
 
