@@ -236,7 +236,8 @@ impl SetCookie {
         self
     }
 
-    /// The cookie that removes this one from the browser. It has all the same attributes, without some of which the browser would take it for another cookie or not take it at all.
+    /// The cookie that removes this one from the browser. It has all the same attributes, without some of which the browser
+    /// would take it for another cookie or not take it at all.
     ///
     /// ```
     /// use cloakroom::cookie::SetCookie;
