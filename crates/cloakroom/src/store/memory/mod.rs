@@ -89,6 +89,11 @@ impl MemoryStore {
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// All shards at one moment, locked in the one order that there is for more than one.
+    fn all_shards(&self) -> [MutexGuard<'_, Shard>; SHARDS] {
+        std::array::from_fn(|index| self.shard_at(index))
+    }
+
     /// Forgets what left a shard.
     fn left(&self, count: usize) {
         self.sessions.fetch_sub(count, Ordering::Relaxed);
