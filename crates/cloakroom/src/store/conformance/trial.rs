@@ -10,7 +10,7 @@ pub(super) use super::answer::Answer;
 pub(super) use super::draft::{Draft, patch, text, value};
 use super::same;
 use crate::clock::Timestamp;
-use crate::record::{Handle, IdError, Lifetime, Patch, Record, StoreKey, UserId};
+use crate::record::{Handle, IdError, Lifetime, Patch, Record, StoreKey, UserId, ValueError};
 use crate::store::{Applied, Created, Found, Guard, Loaded, Rotated, Store, StoreError, Token, Written};
 
 /// One rule, and how to find out whether a store keeps it.
@@ -52,6 +52,12 @@ impl Fault {
 
 impl From<IdError> for Fault {
     fn from(error: IdError) -> Fault {
+        Fault::Broken(error.to_string())
+    }
+}
+
+impl From<ValueError> for Fault {
+    fn from(error: ValueError) -> Fault {
         Fault::Broken(error.to_string())
     }
 }
