@@ -150,7 +150,8 @@ fn record(document: &RawDocument) -> Result<Record, StoreError> {
     Ok(record)
 }
 
-fn handle(document: &RawDocument) -> Result<Handle, StoreError> {
+/// The public name of a document.
+pub(crate) fn handle(document: &RawDocument) -> Result<Handle, StoreError> {
     let id = document.get_object_id(ID).map_err(|_| corrupt(ID))?;
     Ok(Handle::new(id.to_hex()))
 }

@@ -20,6 +20,7 @@ pub(crate) struct Update {
     add: Document,
     max: Document,
     adds: Vec<(Arc<str>, i64)>,
+    rekeys: bool,
 }
 
 impl Update {
@@ -41,6 +42,7 @@ impl Update {
 
     /// Gives the record another key as well.
     pub(crate) fn rekey(&mut self, old: &StoreKey, new: &StoreKey, now: Timestamp) {
+        self.rekeys = true;
         self.set.insert(layout::KEY, digest(new));
         self.set.insert(layout::PREVIOUS, digest(old));
         self.set.insert(layout::PREVIOUS_UNTIL, date(now + SUPERSEDED_FOR));
@@ -67,9 +69,9 @@ impl Update {
         filter
     }
 
-    /// The fields that tell what became of it: the version, and the keys that it adds to.
+    /// The fields that tell what became of it: the version, the keys that it adds to, and the handle of a new key.
     pub(crate) fn projection(&self) -> Document {
-        let mut projection = doc! { layout::ID: 0, layout::VERSION: 1 };
+        let mut projection = doc! { layout::ID: i32::from(self.rekeys), layout::VERSION: 1 };
         for (key, _) in &self.adds {
             projection.insert(path(layout::DATA, key), 1);
         }
@@ -282,6 +284,9 @@ mod tests {
         };
         assert_eq!(filter, expected);
         assert_eq!(update.projection(), doc! { "_id": 0, "v": 1, "d.n": 1 });
+        let mut rekeyed = update.clone();
+        rekeyed.rekey(&key, &key, NOW);
+        assert_eq!(rekeyed.projection(), doc! { "_id": 1, "v": 1, "d.n": 1 });
     }
 
     #[test]

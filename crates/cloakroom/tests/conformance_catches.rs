@@ -91,6 +91,7 @@ faults! {
     rotate_copies_what_it_loaded: RotateMakesTheNewOneFirst breaks "a_write_that_races_with_rotate_is_kept_or_refused",
     rotate_doubles: RotateMakesTheNewOneFirst breaks "of_parallel_rotates_one_is_done",
     rotate_makes_another_handle: RotateMakesTheNewOneFirst breaks "rotate_in_place_keeps_the_handle",
+    rotate_tells_the_old_handle: RotateTellsTheOldHandle breaks "rotate_tells_the_handle_that_the_session_has_then",
     superseded_for_ever: SupersededForEver breaks "a_rotated_key_is_missing_after_that_moment",
     superseded_by_the_dead: SupersededByTheDead breaks "a_rotated_key_is_missing_once_its_session_is_destroyed",
     superseded_by_the_expired: SupersededByTheDead breaks "a_rotated_key_is_missing_once_its_session_is_over",

@@ -71,7 +71,7 @@ async fn a_touch_saves_a_session_and_a_rotation_does_not_hide_it() {
     touch.expiry = Expiry::AtLeast(at(900));
     let first = StoreKey::generate().unwrap();
     let rotated = store.rotate(&old, &first, &touch, &Guard::Exists, at(4)).await.unwrap();
-    assert!(matches!(rotated, Rotated::Done(_)));
+    assert!(matches!(rotated, Rotated::Done { .. }));
     let fourth = create(&store, &anonymous(5), 5).await;
     assert_eq!(alive(&store, &[first.clone(), second, third, fourth], 5).await, [true, false, true, true]);
     create(&store, &anonymous(6), 6).await;

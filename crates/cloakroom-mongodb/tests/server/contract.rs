@@ -165,7 +165,7 @@ async fn a_rotated_key_is_superseded_for_ten_seconds_and_a_taken_one_is_refused(
             patch.clear();
             patch.set("fresh", Value::from(1));
         });
-        assert!(matches!(store.rotate(&old, &new, &clear, &Guard::Exists, at(1)).await.unwrap(), Rotated::Done(_)));
+        assert!(matches!(store.rotate(&old, &new, &clear, &Guard::Exists, at(1)).await.unwrap(), Rotated::Done { .. }));
         assert!(matches!(store.rotate(&old, &key(), &none, &Guard::Exists, at(1)).await.unwrap(), Rotated::Gone));
         assert!(matches!(store.load(&old, at(10)).await.unwrap(), Loaded::Superseded));
         assert!(matches!(store.load(&old, at(11)).await.unwrap(), Loaded::Missing));

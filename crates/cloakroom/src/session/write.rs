@@ -156,7 +156,9 @@ impl Inner {
                 Err(error) => return answer.not_done(error.into()),
             };
             match self.settings.store.rotate(key, &new_key, patch, guard, now).await {
-                Ok(Rotated::Done(written)) => return Ok(answer.written(patch, written, Some(new_key), own, now)),
+                Ok(Rotated::Done { written, .. }) => {
+                    return Ok(answer.written(patch, written, Some(new_key), own, now));
+                }
                 Ok(Rotated::Conflict) => return answer.conflict(),
                 Ok(Rotated::Gone) => return answer.not_done(SessionError::new(Kind::Gone)),
                 Ok(Rotated::WrongType) => return answer.not_done(SessionError::new(Kind::WrongType)),

@@ -57,7 +57,12 @@ pub enum Applied {
 #[derive(Clone, Debug)]
 pub enum Rotated {
     /// The record has the new key, and the patch is stored.
-    Done(Written),
+    Done {
+        /// What became of the patch.
+        written: Written,
+        /// The record's public name from now on: the same as before where a rotation happens in place.
+        handle: Handle,
+    },
     /// There is no live record with the old key.
     Gone,
     /// There is one, but not in the state that the guard asked for. Nothing was changed.

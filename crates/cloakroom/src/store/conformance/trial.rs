@@ -269,11 +269,12 @@ impl Trial {
         let step = Location::caller();
         async move {
             let (patch, new) = (patch.into(), StoreKey::generate()?);
-            let written = match self.rotate(&session.key, &new, &patch, &Guard::Exists, now).await? {
-                Rotated::Done(written) => written,
+            let (written, handle) = match self.rotate(&session.key, &new, &patch, &Guard::Exists, now).await? {
+                Rotated::Done { written, handle } => (written, handle),
                 other => return Err(Fault::at(step, "Done", other.word())),
             };
             let old = std::mem::replace(&mut session.key, new);
+            session.handle = handle;
             session.follow(&patch, &written, now, step)?;
             self.shows(session, now, step).await?;
             Ok(old)

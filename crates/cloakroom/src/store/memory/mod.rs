@@ -155,7 +155,8 @@ impl MemoryStore {
         }
         let mut evicted = None;
         if !self.enter() {
-            let first = shards.iter().enumerate().filter_map(|(index, shard)| Some((shard.first_to_go()?, index))).min();
+            let first =
+                shards.iter().enumerate().filter_map(|(index, shard)| Some((shard.first_to_go()?, index))).min();
             match first {
                 Some((rank, index)) if record.user.is_some() || !rank.is_user => {
                     // One goes and one comes: the count stays.
@@ -200,8 +201,9 @@ impl MemoryStore {
             }
             return match shard.take(old, *new, patch, guard, now) {
                 Ok((slot, written)) => {
+                    let handle = slot.handle.clone();
                     shard.insert(*new, slot);
-                    Rotated::Done(written)
+                    Rotated::Done { written, handle }
                 }
                 Err(refused) => refused,
             };
@@ -214,8 +216,9 @@ impl MemoryStore {
         }
         match from.take(old, *new, patch, guard, now) {
             Ok((slot, written)) => {
+                let handle = slot.handle.clone();
                 to.insert(*new, slot);
-                Rotated::Done(written)
+                Rotated::Done { written, handle }
             }
             Err(refused) => refused,
         }
