@@ -306,7 +306,7 @@ impl Store for MongoStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::native()
+        Capabilities::least().rotating_in_place().remembering_previous_key()
     }
 
     fn directory(&self) -> Option<&dyn Directory> {

@@ -90,7 +90,7 @@ impl Update {
         };
         let numbers =
             self.adds.iter().map(|(key, _)| Ok((key.clone(), number(key)?))).collect::<Result<Numbers, _>>()?;
-        Ok(Written { token: layout::token(after)?, numbers })
+        Ok(Written::new(layout::token(after)?, numbers))
     }
 
     /// Whether each key that it adds to holds an integer that leaves room, in a document that was not updated.

@@ -14,7 +14,7 @@ async fn what_was_created_is_found_until_it_ends() {
     scratch(|scratch| async move {
         let mut record = record();
         record.user = UserId::new("{\"$ne\":1}").ok();
-        record.metadata = [("agent", text("curl"))].into_iter().collect();
+        record.metadata = Arc::new([("agent", text("curl"))].into_iter().collect());
         let keys = ["", "a.b", "$x", "0", "%", "\0", "__proto__", "$set"];
         let values = [r#"{"$ne":1}"#, r#""$u""#, "1.0", "-0.0", "9007199254740993", r#"{"$oid":"00"}"#, "[{}]", "null"];
         let values = values.map(|json| Value::from_json(json).unwrap());

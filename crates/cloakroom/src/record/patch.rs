@@ -150,10 +150,13 @@ impl Patch {
         if self.clear || !self.changes.is_empty() {
             self.apply_to_data(Arc::make_mut(&mut record.data), numbers);
         }
-        for (key, value) in &self.metadata {
-            match value {
-                Some(value) => drop(record.metadata.insert(key.clone(), value.clone())),
-                None => drop(record.metadata.remove(key)),
+        if !self.metadata.is_empty() {
+            let metadata = Arc::make_mut(&mut record.metadata);
+            for (key, value) in &self.metadata {
+                match value {
+                    Some(value) => drop(metadata.insert(key.clone(), value.clone())),
+                    None => drop(metadata.remove(key)),
+                }
             }
         }
         if let Some(user) = &self.user {

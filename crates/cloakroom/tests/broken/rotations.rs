@@ -1,7 +1,7 @@
 //! Faults of `rotate`, and of what comes after.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloakroom::Timestamp;
 use cloakroom::record::{Data, Patch, Record, StoreKey};
@@ -61,7 +61,7 @@ rotate!(RotateLosesTheUser, |inner, turn| {
 rotate!(RotateLosesTheMetadata, |inner, turn| {
     let bare = |record: &Record| {
         let mut record = record.clone();
-        record.metadata.clear();
+        record.metadata = Arc::default();
         record
     };
     rotated_and(inner, turn, bare).await
@@ -136,7 +136,7 @@ async fn copied<'a>(inner: &'a MemoryStore, turn: Turn<'a>, new_first: bool) -> 
         inner.destroy(turn.old, turn.now).await?;
     }
     Ok(match created {
-        Created::Done { token, handle } => Rotated::Done { written: Written { token, numbers }, handle },
+        Created::Done { token, handle } => Rotated::Done { written: Written::new(token, numbers), handle },
         Created::Taken => Rotated::Taken,
     })
 }

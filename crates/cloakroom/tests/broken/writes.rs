@@ -60,7 +60,7 @@ apply!(
         pause().await;
         let applied = inner.apply(key, &whole(&record, patch), guard, now).await?;
         Ok(match applied {
-            Applied::Done(written) => Applied::Done(Written { numbers, ..written }),
+            Applied::Done(written) => Applied::Done(Written::new(written.token, numbers)),
             other => other,
         })
     }
@@ -107,7 +107,7 @@ apply!(AddLoadsThenWrites, |inner, key, patch, guard, now| {
         plain.set(name.clone(), Value::from(*number));
     }
     Ok(match inner.apply(key, &plain, guard, now).await? {
-        Applied::Done(written) => Applied::Done(Written { numbers, ..written }),
+        Applied::Done(written) => Applied::Done(Written::new(written.token, numbers)),
         other => other,
     })
 });
@@ -198,7 +198,7 @@ impl Wrong for TokenOfDataOnly {
             let Applied::Done(written) = applied else { return Ok(applied) };
             let after = found(inner, key, now).await?;
             let token = after.map_or(written.token, |after| token_of(&after.record));
-            Ok(Applied::Done(Written { token, ..written }))
+            Ok(Applied::Done(Written::new(token, written.numbers)))
         })
     }
 }
@@ -323,7 +323,7 @@ apply!(AppliesInTwoSteps, |inner, key, patch, guard, now| {
     let mut second = Patch::default();
     second.metadata = metadata;
     Ok(match (applied, inner.apply(key, &second, &Guard::Exists, now).await?) {
-        (Applied::Done(first), Applied::Done(second)) => Applied::Done(Written { numbers: first.numbers, ..second }),
+        (Applied::Done(first), Applied::Done(second)) => Applied::Done(Written::new(second.token, first.numbers)),
         (_, other) => other,
     })
 });

@@ -117,7 +117,7 @@ impl Trial {
         record.created = self.at(-7_200);
         record.seen = self.at(-300);
         record.lifetime = Lifetime { idle: Some(Duration::from_millis(1_234_567)), persistent: Some(true) };
-        record.metadata = [("agent", value(r#""Lynx""#)), ("visits", value("3"))].into_iter().collect();
+        record.metadata = Arc::new([("agent", value(r#""Lynx""#)), ("visits", value("3"))].into_iter().collect());
         Ok(record)
     }
 

@@ -252,7 +252,7 @@ fn all() -> Data {
 
 async fn odd_values_of_metadata_come_back(t: Trial) -> Verdict {
     let mut record = t.record();
-    record.metadata = all();
+    record.metadata = Arc::new(all());
     let created = t.session_of(record).await?;
     t.holds(&created, t.now).await?;
     let mut session = t.session().await?;

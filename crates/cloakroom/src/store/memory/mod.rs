@@ -309,7 +309,7 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::native()
+        Capabilities::least().rotating_in_place().remembering_previous_key()
     }
 
     fn directory(&self) -> Option<&dyn Directory> {

@@ -57,7 +57,7 @@ pub(super) struct Rank {
 impl Shard {
     pub(super) fn find(&self, key: &Digest, now: Timestamp) -> Option<Found> {
         let slot = self.slots.get(key).filter(|slot| slot.record.is_live(now))?;
-        Some(Found { record: slot.record.clone(), token: slot.token(), handle: slot.handle.clone() })
+        Some(Found::new(slot.record.clone(), slot.token(), slot.handle.clone()))
     }
 
     pub(super) fn has(&self, key: &Digest) -> bool {
@@ -234,7 +234,7 @@ impl Slot {
     fn change(&mut self, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
         let numbers = patch.apply_to(&mut self.record, now)?;
         self.version += i64::from(patch.changes_data());
-        Ok(Written { token: self.token(), numbers })
+        Ok(Written::new(self.token(), numbers))
     }
 }
 
@@ -298,6 +298,17 @@ mod tests {
             .take(&digest(number), digest(number + 1), &Patch::default(), &Guard::Exists, now)
             .unwrap_or_else(|_| panic!("the session is gone"));
         shard.insert(digest(number + 1), slot);
+    }
+
+    #[test]
+    fn a_load_copies_neither_data_nor_metadata() {
+        let mut shard = Shard::default();
+        shard.create(digest(0), Record::new(at(0), at(10), at(10)), 0);
+        let [one, two] = [at(1), at(2)].map(|now| shard.find(&digest(0), now).map(|found| found.record));
+        let shared = one.zip(two).map(|(one, two)| {
+            (std::sync::Arc::ptr_eq(&one.data, &two.data), std::sync::Arc::ptr_eq(&one.metadata, &two.metadata))
+        });
+        assert_eq!(shared, Some((true, true)));
     }
 
     #[test]
