@@ -133,18 +133,11 @@ impl Update {
     }
 
     fn metadata(&mut self, patch: &Patch) -> Result<(), StoreError> {
-        for (key, value) in &patch.metadata {
+        for (key, value) in patch.metadata() {
             let path = path(layout::METADATA, key);
-            // A key may be named twice, and no field may be both set and unset: the last word counts.
             match value {
-                Some(value) => {
-                    self.unset.remove(&path);
-                    self.set.insert(path, bson(value)?);
-                }
-                None => {
-                    self.set.remove(&path);
-                    self.unset.insert(path, "");
-                }
+                Some(value) => drop(self.set.insert(path, bson(value)?)),
+                None => drop(self.unset.insert(path, "")),
             }
         }
         Ok(())
@@ -258,17 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_on_metadata_counts() {
-        let (one, key) = (Some(Value::from(1)), || Arc::from("k"));
-        let patch = |metadata| {
-            let mut patch = Patch::default();
-            patch.metadata = metadata;
-            patch
-        };
-        let set = update(&patch(vec![(key(), None), (key(), one.clone())]));
-        assert_eq!(set, doc! { "$set": { "m.k": 1_i64 }, "$inc": { "v": 1_i64 } });
-        let unset = update(&patch(vec![(key(), one), (key(), None)]));
-        assert_eq!(unset, doc! { "$unset": { "m.k": "" }, "$inc": { "v": 1_i64 } });
+    fn metadata_is_set_and_unset_key_by_key() {
+        let mut patch = Patch::default();
+        patch.set_metadata("user.agent", Value::from(1));
+        patch.unset_metadata("place");
+        let expected =
+            doc! { "$set": { "m.user%2Eagent": 1_i64 }, "$unset": { "m.place": "" }, "$inc": { "v": 1_i64 } };
+        assert_eq!(update(&patch), expected);
     }
 
     #[test]
