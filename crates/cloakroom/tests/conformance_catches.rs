@@ -114,7 +114,7 @@ faults! {
     lists_by_prefix: ListsByPrefix breaks "users_that_look_alike_are_two",
     revokes_for_anybody: RevokesForAnybody breaks "revoke_ends_no_other_users_session",
     revokes_without_exceptions: RevokesWithoutExceptions breaks "revoke_all_spares_one",
-    the_directory_misses_what_rotates: RotateEndsTheOldOneFirst breaks "a_session_that_rotates_is_in_the_directory_once",
+    directory_misses_what_rotates: RotateEndsTheOldOneFirst breaks "a_session_that_rotates_is_in_the_directory_once",
     revoke_misses_what_rotates: RotateMakesTheNewOneFirst breaks "a_session_that_rotates_is_revoked",
     pages_skip_one: PagesSkipOne breaks "pages_show_each_session_once",
 }

@@ -27,8 +27,8 @@ impl Write for Log {
     }
 }
 
-/// Users' sessions at a level that somebody reads, visitors' at one that a flood of them does not fill. The log asks the
-/// store itself, as one may that sends the event on: that must not wait for the call that is being told of.
+/// Users' sessions at a level that somebody reads, visitors' at one that a flood of them does not fill. The log asks
+/// the store itself, as one may that sends the event on: that must not wait for the call that is being told of.
 fn log_of_evictions() {
     let (log, store) = (Log::default(), Arc::new(MemoryStore::with_capacity(1)));
     let (writer, asked) = (log.clone(), store.clone());

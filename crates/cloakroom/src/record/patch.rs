@@ -8,8 +8,8 @@ use crate::clock::Timestamp;
 
 /// What one request changes in a record. A store applies all of it or nothing.
 ///
-/// A patch names each key at most once, of the data as of the metadata, so the order of its changes does not matter; only
-/// `clear` comes before them.
+/// A patch names each key at most once, of the data as of the metadata, so the order of its changes does not matter;
+/// only `clear` comes before them.
 ///
 /// ```
 /// use cloakroom::record::{Patch, Value};

@@ -20,10 +20,10 @@ const SHARDS: usize = 16;
 /// Keeps sessions in memory: fast, bounded, and gone when the process ends.
 ///
 /// When it is full, room is made for a new session: expired ones leave first, then the anonymous session that was idle
-/// for longest; a user's session only for another user's. So a flood of visitors can't push out who has logged in. Where
-/// all are users, a visitor's new session is not stored, and [`create`](Store::create) fails as
-/// [`Unavailable`](super::StoreErrorKind::Unavailable): the visitor gets a 503 until somebody leaves. To log in needs no
-/// room: the session is there already. Each eviction is a `tracing` event, of a user's session at `WARN` and of an
+/// for longest; a user's session only for another user's. So a flood of visitors can't push out who has logged in.
+/// Where all are users, a visitor's new session is not stored, and [`create`](Store::create) fails as
+/// [`Unavailable`](super::StoreErrorKind::Unavailable): the visitor gets a 503 until somebody leaves. To log in needs
+/// no room: the session is there already. Each eviction is a `tracing` event, of a user's session at `WARN` and of an
 /// anonymous one at `DEBUG`, and counted in [`stats`](MemoryStore::stats).
 ///
 /// Expired sessions leave while others come; no background task is needed.
