@@ -1,5 +1,7 @@
 //! The cookie adapter as a process: lines in, lines out.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
+
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 

@@ -1,5 +1,7 @@
 //! The reference server as a process: each route, and what must hold when requests run at once.
 
+#![allow(clippy::unwrap_used, reason = "the helpers of tests are tests, too")]
+
 mod commands;
 
 mod client;

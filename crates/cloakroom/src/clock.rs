@@ -114,9 +114,11 @@ impl From<SystemTime> for Timestamp {
 impl From<Timestamp> for SystemTime {
     fn from(time: Timestamp) -> SystemTime {
         let distance = Duration::from_millis(time.0.unsigned_abs());
-        let moved = if time.0 >= 0 { UNIX_EPOCH.checked_add(distance) } else { UNIX_EPOCH.checked_sub(distance) };
-        // Only a time that this platform has no word for gets here.
-        moved.unwrap_or(UNIX_EPOCH)
+        if time.0 < 0 {
+            return UNIX_EPOCH.checked_sub(distance).unwrap_or(UNIX_EPOCH);
+        }
+        // Where the platform has no word for a future so far, the end of the year 9999 has to do.
+        UNIX_EPOCH.checked_add(distance).unwrap_or(UNIX_EPOCH + Duration::from_secs(253_402_300_799))
     }
 }
 

@@ -23,7 +23,6 @@
 //! ```
 
 use std::collections::BTreeMap;
-use std::time::SystemTime;
 
 use http::header::{COOKIE, HOST, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request, Response};
@@ -31,7 +30,7 @@ use tower_service::Service;
 
 use crate::middleware::mint;
 use crate::session::{Session, SessionError};
-use crate::{SessionLayer, Timestamp};
+use crate::{Clock, SessionLayer, Timestamp};
 
 /// The cookies of one browser, for requests that never leave the process.
 ///
@@ -40,12 +39,18 @@ use crate::{SessionLayer, Timestamp};
 #[derive(Clone, Default)]
 pub struct Browser {
     cookies: BTreeMap<(String, String), String>,
+    clock: Clock,
 }
 
 impl Browser {
     /// A browser without cookies.
     pub fn new() -> Browser {
         Browser::default()
+    }
+
+    /// A browser without cookies that lets them expire by the clock of the test.
+    pub fn with_clock(clock: Clock) -> Browser {
+        Browser { clock, ..Browser::default() }
     }
 
     /// Sends a request to a service with the cookies that it has, and keeps those of the response.
@@ -119,7 +124,7 @@ impl Browser {
             .collect();
         let path = attributes.get("path").copied().filter(|path| path.starts_with('/')).unwrap_or("/");
         let key = (name.to_owned(), path.to_owned());
-        if is_over(&attributes) {
+        if is_over(&attributes, self.clock.now()) {
             self.cookies.remove(&key);
         } else {
             self.cookies.insert(key, value.to_owned());
@@ -135,12 +140,12 @@ impl std::fmt::Debug for Browser {
 }
 
 /// Whether a cookie expires at once. Max-Age counts before Expires (RFC 6265bis section 5.7).
-fn is_over(attributes: &BTreeMap<String, &str>) -> bool {
+fn is_over(attributes: &BTreeMap<String, &str>, now: Timestamp) -> bool {
     if let Some(seconds) = attributes.get("max-age").and_then(|text| text.parse::<i64>().ok()) {
         return seconds <= 0;
     }
     let expires = attributes.get("expires").and_then(|text| httpdate::parse_http_date(text).ok());
-    expires.is_some_and(|expires| Timestamp::from(expires) <= Timestamp::from(SystemTime::now()))
+    expires.is_some_and(|expires| Timestamp::from(expires) <= now)
 }
 
 /// RFC 6265bis section 5.1.4.

@@ -224,7 +224,7 @@ fn a_removal_mirrors_the_cookie_and_hides_it() {
         lines(&jar),
         [
             "__Secure-sid=; Max-Age=0; Domain=shop.example; Path=/p; Expires=Thu, 01 Jan 1970 00:00:00 GMT; HttpOnly; Secure; \
-          Partitioned; SameSite=None"
+          Partitioned; Priority=High; SameSite=None"
         ]
     );
     // Set again, it is there again.

@@ -236,8 +236,7 @@ impl SetCookie {
         self
     }
 
-    /// The cookie that removes this one from the browser. It has the same name, path, domain and
-    /// flags, without which the browser would take it for another cookie or not take it at all.
+    /// The cookie that removes this one from the browser. It has all the same attributes, without some of which the browser would take it for another cookie or not take it at all.
     ///
     /// ```
     /// use cloakroom::cookie::SetCookie;
@@ -250,13 +249,7 @@ impl SetCookie {
     /// # Ok::<(), cloakroom::cookie::CookieError>(())
     /// ```
     pub fn removal(&self) -> Self {
-        Self {
-            value: CookieValue::EMPTY,
-            max_age: Some(Duration::ZERO),
-            expires: Some(UNIX_EPOCH),
-            priority: None,
-            ..self.clone()
-        }
+        Self { value: CookieValue::EMPTY, max_age: Some(Duration::ZERO), expires: Some(UNIX_EPOCH), ..self.clone() }
     }
 
     /// The same cookie with another value.

@@ -34,7 +34,8 @@ pub(super) fn after_commit<B: Default>(
     };
     if error.kind() == SessionErrorKind::Gone {
         tracing::debug!("a session was gone when its changes were to be written");
-        if config.on_gone == OnGone::KeepResponse {
+        // A log-out that was refused must not be told as done.
+        if config.on_gone == OnGone::KeepResponse && !session.is_refused() {
             vary_by_cookie(response.headers_mut());
             return response;
         }
@@ -81,6 +82,9 @@ fn set_cookie(config: &Config, session: &Session, headers: &mut HeaderMap) -> Re
     headers.append(SET_COOKIE, line);
     // No cache may hand one visitor's ticket to another, whatever the handler said.
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    for for_shared_caches in ["cdn-cache-control", "surrogate-control"] {
+        headers.remove(for_shared_caches);
+    }
     Ok(())
 }
 

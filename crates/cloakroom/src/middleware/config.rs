@@ -187,11 +187,12 @@ impl SessionLayerBuilder {
     ///
     /// # Errors
     ///
-    /// If browsers would refuse the session cookie, or a timeout is zero, or the idle timeout is longer than the absolute
+    /// If browsers would refuse the session cookie, or a timeout is zero (or below a millisecond), or the idle timeout is longer than the absolute
     /// one.
     pub fn build(self) -> Result<SessionLayer, ConfigError> {
         let Policy { idle, absolute, .. } = self.policy;
-        if idle.is_zero() || self.deadline.is_zero() {
+        // Stores count in milliseconds.
+        if idle.as_millis() == 0 || self.deadline.is_zero() {
             return Err(ConfigError(Fault::ZeroTimeout));
         }
         if idle > absolute {

@@ -27,8 +27,10 @@ pin_project! {
 
     impl<F, B> PinnedDrop for ResponseFuture<F, B> {
         fn drop(this: Pin<&mut Self>) {
-            if let Some(commit) = this.project().commit.take() {
-                finish_detached(commit.writing);
+            let this = this.project();
+            match this.commit.take() {
+                Some(commit) => finish_detached(commit.writing),
+                None => this.slot.close(),
             }
         }
     }
@@ -37,6 +39,7 @@ pin_project! {
 /// A commit that waits for the store, and the response that waits for the commit.
 struct Commit<B> {
     response: Response<B>,
+    session: Session,
     writing: Writing,
 }
 
@@ -57,34 +60,39 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        if this.commit.is_none() {
-            let mut response = match ready!(this.handler.poll(cx)) {
-                Ok(response) => response,
-                Err(error) => {
-                    this.slot.close();
-                    return Poll::Ready(Err(error));
+        let mut commit = match this.commit.take() {
+            Some(commit) => commit,
+            None => {
+                let handled = ready!(this.handler.poll(cx));
+                let session = this.slot.leave();
+                let mut response = match (handled, session) {
+                    (Ok(response), Some(_)) => response,
+                    (Ok(response), None) => return Poll::Ready(Ok(response)),
+                    (Err(error), _) => {
+                        this.slot.close();
+                        return Poll::Ready(Err(error));
+                    }
+                };
+                match session.filter(|session| session.begin_closing()) {
+                    Some(session) => {
+                        Commit { response, session: session.clone(), writing: Box::pin(commit(session.clone())) }
+                    }
+                    None => {
+                        answer::untouched(response.headers_mut());
+                        return Poll::Ready(Ok(response));
+                    }
                 }
-            };
-            let Some(session) = this.slot.session() else {
-                this.slot.close();
-                return Poll::Ready(Ok(response));
-            };
-            if !session.needs_commit() {
-                session.close();
-                answer::untouched(response.headers_mut());
-                return Poll::Ready(Ok(response));
             }
-            *this.commit = Some(Commit { response, writing: Box::pin(commit(session.clone())) });
-        }
-        let (Some(session), Some(commit)) = (this.slot.session(), this.commit.as_mut()) else {
-            return Poll::Pending;
         };
-        let committed = ready!(commit.writing.as_mut().poll(cx));
-        match this.commit.take() {
-            Some(Commit { response, .. }) => {
-                Poll::Ready(Ok(answer::after_commit(this.slot.config(), session, committed, response)))
+        match commit.writing.as_mut().poll(cx) {
+            Poll::Ready(committed) => {
+                let Commit { response, session, .. } = commit;
+                Poll::Ready(Ok(answer::after_commit(this.slot.config(), &session, committed, response)))
             }
-            None => Poll::Pending,
+            Poll::Pending => {
+                *this.commit = Some(commit);
+                Poll::Pending
+            }
         }
     }
 }
@@ -95,7 +103,10 @@ async fn commit(session: Session) -> Result<(), SessionError> {
 
 #[cfg(feature = "tokio")]
 fn finish_detached(writing: Writing) {
-    let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
+    let Ok(runtime) = tokio::runtime::Handle::try_current() else {
+        tracing::error!("a client is gone, and without a tokio runtime its session is not written");
+        return;
+    };
     runtime.spawn(async move {
         if let Err(error) = writing.await {
             tracing::error!(

@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use http::HeaderMap;
 use http::request::Parts;
+use http::{Extensions, HeaderMap, Request};
 use tokio::sync::OnceCell;
 
 use super::config::Config;
@@ -33,19 +33,22 @@ impl Slot {
         &self.0.config
     }
 
-    /// The session, if anybody has asked for it.
-    pub(super) fn session(&self) -> Option<&Session> {
+    /// The handler has answered. The session, if anybody has asked for it; who asks from now on gets a closed one.
+    pub(super) fn leave(&self) -> Option<&Session> {
+        self.0.closed.store(true, Ordering::SeqCst);
         self.0.session.get()
     }
 
-    /// The response leaves.
+    /// There is no response: nothing will be committed.
     pub(super) fn close(&self) {
-        self.0.closed.store(true, Ordering::Release);
+        if let Some(session) = self.leave() {
+            session.close();
+        }
     }
 
     async fn load(&self, headers: &HeaderMap) -> Result<Session, SessionError> {
         let session = self.0.session.get_or_try_init(|| load(&self.0.config, headers)).await?;
-        if self.0.closed.load(Ordering::Acquire) {
+        if self.0.closed.load(Ordering::SeqCst) {
             session.close();
         }
         Ok(session.clone())
@@ -56,16 +59,29 @@ impl Session {
     /// The session of a request, loaded. The second call gives the same one.
     ///
     /// Handlers of axum simply take a `Session` as an argument. This is for extractors of your own, such as one of the
-    /// logged-in user, and for services without axum.
+    /// logged-in user, and for services without axum (see [`from_request`](Session::from_request)).
     ///
     /// # Errors
     ///
     /// [`MissingLayer`](SessionErrorKind::MissingLayer) if no `SessionLayer` has seen the request,
     /// [`Store`](SessionErrorKind::Store) if the store fails.
     pub async fn from_parts(parts: &Parts) -> Result<Session, SessionError> {
-        let slot = parts.extensions.get::<Slot>().ok_or_else(|| SessionError::new(SessionErrorKind::MissingLayer))?;
-        slot.load(&parts.headers).await
+        find(&parts.extensions, &parts.headers).await
     }
+
+    /// The session of a whole request, as [`from_parts`](Session::from_parts).
+    ///
+    /// # Errors
+    ///
+    /// As [`from_parts`](Session::from_parts).
+    pub fn from_request<B>(request: &Request<B>) -> impl Future<Output = Result<Session, SessionError>> + Send {
+        find(request.extensions(), request.headers())
+    }
+}
+
+async fn find(extensions: &Extensions, headers: &HeaderMap) -> Result<Session, SessionError> {
+    let slot = extensions.get::<Slot>().ok_or_else(|| SessionError::new(SessionErrorKind::MissingLayer))?;
+    slot.load(headers).await
 }
 
 async fn load(config: &Config, headers: &HeaderMap) -> Result<Session, SessionError> {

@@ -174,6 +174,14 @@ impl TryFrom<String> for UserId {
     }
 }
 
+impl TryFrom<&String> for UserId {
+    type Error = IdError;
+
+    fn try_from(text: &String) -> Result<UserId, IdError> {
+        UserId::new(text.as_str())
+    }
+}
+
 impl From<&UserId> for UserId {
     fn from(user: &UserId) -> UserId {
         user.clone()

@@ -144,6 +144,11 @@ impl Patch {
             || !self.metadata.is_empty()
     }
 
+    /// Whether it does no more than to put off the idle end.
+    pub fn is_touch(&self) -> bool {
+        !self.changes_data() && self.absolute_end.is_none() && !matches!(self.expiry, Expiry::Exactly(_))
+    }
+
     /// Whether it changes nothing at all.
     pub fn is_empty(&self) -> bool {
         !self.changes_data() && self.expiry == Expiry::Keep && self.absolute_end.is_none()
@@ -194,16 +199,18 @@ impl Patch {
     ///
     /// # Errors
     ///
-    /// If `later` adds to a key that this patch sets to something that is no integer.
+    /// If `later` adds to a key that this patch sets to something that is no integer, or a sum leaves the range of `i64`. All
+    /// else is merged.
     pub(crate) fn then(&mut self, later: Patch) -> Result<(), WrongType> {
         if later.clear {
             self.clear();
         }
+        let mut first_fault = Ok(());
         for (key, change) in later.changes {
             match change {
                 Change::Set(value) => self.set(key, value),
                 Change::Unset => self.unset(key),
-                Change::Add(by) => self.add(key, by)?,
+                Change::Add(by) => first_fault = first_fault.and(self.add(key, by)),
             }
         }
         self.user = later.user.or(self.user.take());
@@ -213,7 +220,7 @@ impl Patch {
         }
         self.expiry = later.expiry;
         self.absolute_end = later.absolute_end;
-        Ok(())
+        first_fault
     }
 
     fn numbers(&self, data: &Data) -> Result<Numbers, WrongType> {

@@ -4,20 +4,50 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::error::SessionError;
+use super::policy::Remember;
 use crate::record::{Change, Data, Patch, UserId, Value, WrongType, sum};
+
+/// The bytes that a number may come to take.
+const LONGEST_NUMBER: usize = 20;
 
 /// The changes of a request that are not known to be stored.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// Being written, until the store answers.
-    in_flight: Option<Patch>,
-    /// To be written. Its times are decided only then.
-    pub(super) pending: Patch,
+    /// Being written, until the store answers. Boxed, since most requests write nothing.
+    in_flight: Option<Box<Intent>>,
+    /// To be written.
+    pub(super) pending: Intent,
+}
+
+/// What is to be done to a session in one write.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Intent {
+    /// Its times are decided only when it is written.
+    pub(super) patch: Patch,
+    /// The session is to have a new id.
+    pub(super) rotate: bool,
+    /// The absolute end and the lifetime are to begin anew: somebody logs in.
+    pub(super) renew: bool,
+    pub(super) remember: Option<Remember>,
+}
+
+impl Intent {
+    pub(super) fn is_empty(&self) -> bool {
+        self.patch.is_empty() && !self.rotate && !self.renew && self.remember.is_none()
+    }
+
+    /// Makes it this and then `later`.
+    fn then(&mut self, later: Intent) -> Result<(), WrongType> {
+        self.rotate |= later.rotate;
+        self.renew |= later.renew;
+        self.remember = later.remember.or(self.remember);
+        self.patch.then(later.patch)
+    }
 }
 
 impl Changes {
     pub(super) fn user(&self) -> Option<&UserId> {
-        self.pending.user.as_ref().or_else(|| self.in_flight.as_ref()?.user.as_ref())
+        self.pending.patch.user.as_ref().or_else(|| self.in_flight.as_ref()?.patch.user.as_ref())
     }
 
     /// The value of a key over the stored one.
@@ -53,27 +83,29 @@ impl Changes {
         keys.into_iter().collect()
     }
 
-    /// The size of all keys and values but those of `key`. A number that is added to counts as it is stored.
+    /// The size of all keys and values but those of `key`, at most: a number that is added to may be shorter.
     pub(super) fn size_without(&self, key: &str, stored: Option<&Data>) -> usize {
-        let stored = stored.into_iter().flat_map(Data::iter).filter(|(each, _)| self.outlives(each, 0));
+        let is_stored = |each: &str| stored.is_some_and(|data| data.get(each).is_some());
+        let kept = stored.into_iter().flat_map(Data::iter).filter(|(each, _)| self.outlives(each, 0));
+        let kept = kept.map(|(each, value)| (each, value.as_json().len()));
         let set = self.layers().enumerate().flat_map(|(layer, patch)| {
             patch.changes().filter_map(move |(each, change)| match change {
-                Change::Set(value) if self.outlives(each, layer + 1) => Some((each, value)),
+                Change::Set(value) if self.outlives(each, layer + 1) => Some((each, value.as_json().len())),
+                Change::Add(_) if !is_stored(each) && self.outlives(each, layer + 1) => Some((each, LONGEST_NUMBER)),
                 _ => None,
             })
         });
-        let others = stored.chain(set).filter(|(each, _)| ***each != *key);
-        others.map(|(each, value)| each.len() + value.as_json().len()).sum()
+        kept.chain(set).filter(|(each, _)| ***each != *key).map(|(each, length)| each.len() + length).sum()
     }
 
     /// From now on what was pending is being written.
     pub(super) fn depart(&mut self) {
-        self.in_flight = Some(std::mem::take(&mut self.pending));
+        self.in_flight = Some(Box::new(std::mem::take(&mut self.pending)));
     }
 
-    /// Whether anything is being written.
-    pub(super) fn is_departed(&self) -> bool {
-        self.in_flight.as_ref().is_some_and(|patch| !patch.is_empty())
+    /// What is being written.
+    pub(super) fn departed(&self) -> Option<&Intent> {
+        self.in_flight.as_deref()
     }
 
     /// It is written, or given up.
@@ -85,7 +117,7 @@ impl Changes {
     pub(super) fn came_back(&mut self) -> Result<(), WrongType> {
         let Some(mut all) = self.in_flight.take() else { return Ok(()) };
         let merged = all.then(std::mem::take(&mut self.pending));
-        self.pending = all;
+        self.pending = *all;
         merged
     }
 
@@ -99,7 +131,7 @@ impl Changes {
 
     /// The older first.
     fn layers(&self) -> impl Iterator<Item = &Patch> {
-        self.in_flight.iter().chain(std::iter::once(&self.pending))
+        self.in_flight.as_deref().into_iter().chain(std::iter::once(&self.pending)).map(|intent| &intent.patch)
     }
 }
 
@@ -118,16 +150,16 @@ mod tests {
     #[test]
     fn the_newest_layer_wins_and_numbers_add_up() {
         let (stored, mut changes) = (stored(), Changes::default());
-        changes.pending.add("n", 10).unwrap();
-        changes.pending.set("b", text("first"));
+        changes.pending.patch.add("n", 10).unwrap();
+        changes.pending.patch.set("b", text("first"));
         changes.depart();
-        changes.pending.add("n", 100).unwrap();
-        changes.pending.unset("a");
+        changes.pending.patch.add("n", 100).unwrap();
+        changes.pending.patch.unset("a");
         assert_eq!(changes.value("n", Some(&stored)).unwrap(), Some(Value::from(111)));
         assert_eq!(changes.value("a", Some(&stored)).unwrap(), None);
         assert_eq!(changes.value("b", None).unwrap(), Some(text("first")));
         assert_eq!(changes.keys(Some(&stored)).iter().map(|key| &**key).collect::<Vec<_>>(), ["b", "n"]);
-        changes.pending.clear();
+        changes.pending.patch.clear();
         assert!(changes.keys(Some(&stored)).is_empty());
         assert_eq!(changes.value("n", Some(&stored)).unwrap(), None);
     }
@@ -135,14 +167,14 @@ mod tests {
     #[test]
     fn what_comes_back_lies_below_what_came_since() {
         let mut changes = Changes::default();
-        changes.pending.set("a", text("old"));
-        changes.pending.add("n", 1).unwrap();
+        changes.pending.patch.set("a", text("old"));
+        changes.pending.patch.add("n", 1).unwrap();
         changes.depart();
-        changes.pending.set("a", text("new"));
-        changes.pending.add("n", 1).unwrap();
+        changes.pending.patch.set("a", text("new"));
+        changes.pending.patch.add("n", 1).unwrap();
         changes.came_back().unwrap();
-        assert_eq!(changes.pending.change("a"), Some(&Change::Set(text("new"))));
-        assert_eq!(changes.pending.change("n"), Some(&Change::Add(2)));
+        assert_eq!(changes.pending.patch.change("a"), Some(&Change::Set(text("new"))));
+        assert_eq!(changes.pending.patch.change("n"), Some(&Change::Add(2)));
         changes.depart();
         changes.arrived();
         assert_eq!(changes.value("a", None).unwrap(), None);
@@ -153,13 +185,31 @@ mod tests {
         let (stored, mut changes) = (stored(), Changes::default());
         // `a` with 8 bytes of JSON, `n` with 1.
         assert_eq!(changes.size_without("x", Some(&stored)), 9 + 2);
-        changes.pending.set("a", text("1"));
+        changes.pending.patch.set("a", text("1"));
         changes.depart();
-        changes.pending.set("a", text("12"));
-        changes.pending.unset("n");
+        changes.pending.patch.set("a", text("12"));
+        changes.pending.patch.unset("n");
         assert_eq!(changes.size_without("x", Some(&stored)), 5);
         assert_eq!(changes.size_without("a", Some(&stored)), 0);
-        changes.pending.clear();
+        changes.pending.patch.add("n", 1).unwrap();
+        assert_eq!(changes.size_without("x", Some(&stored)), 5 + 2, "it is set to 1");
+        changes.pending.patch.clear();
         assert_eq!(changes.size_without("x", Some(&stored)), 0);
+        let mut adding = Changes::default();
+        adding.pending.patch.add("new", 1).unwrap();
+        assert_eq!(adding.size_without("x", Some(&stored)), 11 + 3 + LONGEST_NUMBER);
+    }
+
+    #[test]
+    fn intents_depart_and_come_back_with_their_patch() {
+        let mut changes = Changes::default();
+        changes.pending.patch.set("a", text("old"));
+        changes.depart();
+        changes.pending.rotate = true;
+        changes.arrived();
+        assert!(changes.pending.rotate, "it came after the departure");
+        changes.depart();
+        changes.came_back().unwrap();
+        assert!(changes.pending.rotate);
     }
 }

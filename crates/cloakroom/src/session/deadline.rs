@@ -25,12 +25,12 @@ pub(crate) async fn within<T>(_: Duration, future: impl Future<Output = T>) -> R
     Ok(future.await)
 }
 
-/// Steps aside for a random moment, so that those who collided do not collide again; shorter with each attempt, so that
-/// nobody who has tried for long is overtaken again and again.
+/// Steps aside for a random moment, so that those who collided do not collide again. Shorter with each attempt, so that
+/// nobody who has tried for long is overtaken by newcomers again and again.
 pub(crate) async fn back_off(attempt: u32) {
     use std::hash::{BuildHasher, Hasher};
 
-    let longest = 32_u64 >> attempt.min(5);
+    let longest = 16_u64 >> attempt.min(4);
     let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
     let moment = Duration::from_micros(random % (longest * 1_000));
     pause(moment).await;

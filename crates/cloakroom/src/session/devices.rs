@@ -22,9 +22,10 @@ impl Session {
     /// # Errors
     ///
     /// [`NoDirectory`](super::SessionErrorKind::NoDirectory) if the store can't tell,
-    /// [`Store`](super::SessionErrorKind::Store) if it fails.
+    /// [`Store`](super::SessionErrorKind::Store) if it fails; and those of [`save`](Session::save), since a log-in that is
+    /// pending is written first.
     pub async fn devices(&self) -> Result<Vec<Device>, SessionError> {
-        let Some(user) = self.stored_user() else { return Ok(Vec::new()) };
+        let Some(user) = self.settled_user().await? else { return Ok(Vec::new()) };
         let now = self.0.settings.clock.now();
         let entries = self.ask(self.directory()?.list(&user, now)).await?;
         let mine = self.handle();
@@ -39,7 +40,7 @@ impl Session {
     ///
     /// As [`devices`](Session::devices).
     pub async fn revoke(&self, handle: &Handle) -> Result<bool, SessionError> {
-        let Some(user) = self.stored_user() else { return Ok(false) };
+        let Some(user) = self.settled_user().await? else { return Ok(false) };
         if Some(handle) == self.handle().as_ref() {
             return Ok(false);
         }
@@ -52,12 +53,20 @@ impl Session {
     ///
     /// As [`devices`](Session::devices).
     pub async fn revoke_others(&self) -> Result<u64, SessionError> {
-        let Some(user) = self.stored_user() else { return Ok(0) };
+        let Some(user) = self.settled_user().await? else { return Ok(0) };
         let mine = self.handle();
         self.ask(self.directory()?.revoke_all(&user, mine.as_ref(), self.0.settings.clock.now())).await
     }
 
-    /// The user that the stored session is bound to: a log-in that is still pending opens nothing.
+    /// The user that the stored session is bound to. A log-in or a log-out that is still pending is written first: until then
+    /// the store knows another user of this session, or none.
+    async fn settled_user(&self) -> Result<Option<UserId>, SessionError> {
+        if self.user() != self.stored_user() {
+            self.save().await?;
+        }
+        Ok(self.stored_user())
+    }
+
     fn stored_user(&self) -> Option<UserId> {
         self.0.state().live()?.record.user.clone()
     }

@@ -47,7 +47,8 @@ use crate::store::Found;
 /// | `log_in`, `remember`, `until_browser_closes` | `save`, `rotate` |
 /// | `destroy`, `log_out` | |
 ///
-/// Clones are the same session.
+/// Clones are the same session. After a write that failed and had carried other changes along, all further changes are errors
+/// of the kind [`Unknown`](SessionErrorKind::Unknown), and the response is a 503.
 ///
 /// ```
 /// use cloakroom::{Session, SessionError};
@@ -90,7 +91,8 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`Value`](SessionErrorKind::Value) if it is of another type.
+    /// [`Value`](SessionErrorKind::Value) if it is of another type, [`WrongType`](SessionErrorKind::WrongType) if this
+    /// request has added to it and it holds no integer.
     pub fn get<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
         let value = self.0.state().value(key.name())?;
         read(key.name(), value.as_ref())
@@ -134,10 +136,9 @@ impl Session {
     ///
     /// As [`get`](Session::get) and [`remove`](Session::remove). A value of another type stays.
     pub fn take<T: DeserializeOwned>(&self, key: impl AsKey<T>) -> Result<Option<T>, SessionError> {
-        let mut state = self.0.state();
-        let value = read(key.name(), state.value(key.name())?.as_ref())?;
+        let value = self.get(key.name())?;
         if value.is_some() {
-            state.unset(key.name())?;
+            self.remove(key.name())?;
         }
         Ok(value)
     }
@@ -171,7 +172,7 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`WrongType`](SessionErrorKind::WrongType) as [`add`](Session::add), [`Gone`](SessionErrorKind::Gone) if the session
+    /// [`WrongType`](SessionErrorKind::WrongType) and [`TooLarge`](SessionErrorKind::TooLarge) as [`add`](Session::add), [`Gone`](SessionErrorKind::Gone) if the session
     /// has ended meanwhile, [`Store`](SessionErrorKind::Store) if the store fails.
     pub async fn increment(&self, key: impl AsRef<str>, by: i64) -> Result<i64, SessionError> {
         let key: Arc<str> = key.as_ref().into();
@@ -318,14 +319,15 @@ impl Session {
     }
 
     /// "Remember me": this session lives through idle times of `idle`, ends `absolute` from now on at the latest, and its
-    /// cookie outlives the browser.
+    /// cookie outlives the browser. Both are at least one second.
     ///
     /// # Errors
     ///
     /// [`Closed`](SessionErrorKind::Closed) after the response has left.
     pub fn remember(&self, idle: Duration, absolute: Duration) -> Result<(), SessionError> {
-        let lifetime = Lifetime { idle: Some(idle), persistent: Some(true) };
-        self.0.state().remember(Remember { lifetime, absolute: Some(absolute) })
+        let at_least = Duration::from_secs(1);
+        let lifetime = Lifetime { idle: Some(idle.max(at_least)), persistent: Some(true) };
+        self.0.state().remember(Remember { lifetime, absolute: Some(absolute.max(at_least)) })
     }
 
     /// The opposite of [`remember`](Session::remember): the layer's own timeouts, counted from now, and a cookie that ends
@@ -366,9 +368,9 @@ impl Session {
 
     // What the middleware needs
 
-    /// Whether a commit would ask the store for anything, and whether the response has to speak of the ticket.
-    pub(crate) fn needs_commit(&self) -> bool {
-        self.0.state().is_dirty(self.0.settings.clock.now())
+    /// The handler has answered: from now on nothing more may wait for the commit. Tells whether there has to be one.
+    pub(crate) fn begin_closing(&self) -> bool {
+        self.0.state().begin_closing(self.0.settings.clock.now())
     }
 
     /// Writes what is pending, for the last time.
@@ -376,6 +378,11 @@ impl Session {
         let outcome = self.save().await;
         self.close();
         outcome
+    }
+
+    /// Whether the session was to be destroyed, and lives on under another id.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.0.state().is_refused()
     }
 
     /// From now on, changes that would wait for a commit are errors.

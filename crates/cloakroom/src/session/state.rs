@@ -4,11 +4,11 @@
 
 use std::sync::Arc;
 
-use super::changes::Changes;
+use super::changes::{Changes, Intent};
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::policy::{Policy, Remember};
 use crate::clock::Timestamp;
-use crate::record::{Change, Data, Handle, Numbers, Patch, Record, StoreKey, UserId, Value, sum};
+use crate::record::{Change, Data, Expiry, Handle, Numbers, Patch, Record, StoreKey, UserId, Value, sum};
 use crate::store::{Found, Guard, Token, Written};
 
 /// The session of one request.
@@ -19,15 +19,14 @@ pub(crate) struct State {
     /// The ticket's session was rotated away a moment ago: it reads as empty, and takes no writes but a log-in.
     superseded: bool,
     changes: Changes,
-    /// The session is to have a new id.
-    rotate: bool,
-    /// The absolute end and the lifetime are to begin anew: somebody logs in.
-    renew: bool,
-    remember: Option<Remember>,
     /// A session that is to be destroyed.
     doomed: Option<StoreKey>,
+    /// The session was destroyed while a write was under way, which may give it a new id.
+    doomed_in_flight: bool,
     /// A superseded session was to be destroyed, which only its new id can do.
     refused: bool,
+    /// A touch met somebody else's change, and is left to the next request.
+    touched_by_others: bool,
     ticket: TicketDue,
     phase: Phase,
 }
@@ -41,6 +40,8 @@ pub(crate) struct Live {
     token: Token,
     /// Its ticket was signed with an older key.
     outdated_ticket: bool,
+    /// This request made the id, so nobody else can know it.
+    is_fresh: bool,
 }
 
 /// What the response has to say about the ticket.
@@ -57,6 +58,8 @@ pub(crate) enum TicketDue {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
+    /// The last commit is to come or under way: it may still make an id, but nothing more may wait for it.
+    Closing,
     /// The response has left, or is about to.
     Closed,
     /// A write that carried changes failed, or was cancelled before the store answered.
@@ -106,11 +109,10 @@ impl State {
             live: None,
             superseded,
             changes: Changes::default(),
-            rotate: false,
-            renew: false,
-            remember: None,
             doomed: None,
+            doomed_in_flight: false,
             refused: false,
+            touched_by_others: false,
             ticket: TicketDue::None,
             phase: Phase::Open,
         }
@@ -119,7 +121,8 @@ impl State {
     /// With the session that the ticket led to.
     pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool) -> State {
         let Found { record, token, handle } = found;
-        State { live: Some(Live { key, record, handle, token, outdated_ticket }), ..State::empty(policy, false) }
+        let live = Live { key, record, handle, token, outdated_ticket, is_fresh: false };
+        State { live: Some(live), ..State::empty(policy, false) }
     }
 
     // Reading
@@ -146,15 +149,17 @@ impl State {
         self.live.as_ref().map(|live| &*live.record.data)
     }
 
-    /// Whether there is anything to write, a touch that is due among it, or a ticket to speak of.
-    pub(crate) fn is_dirty(&self, now: Timestamp) -> bool {
-        let touch_is_due = || self.live.as_ref().is_some_and(|live| self.policy.is_touch_due(&live.record, now));
+    /// Whether there is anything to write, or being written, a touch that is due among it, or a ticket to speak of.
+    fn is_dirty(&self, now: Timestamp) -> bool {
+        let touch_is_due = || {
+            !self.touched_by_others
+                && self.live.as_ref().is_some_and(|live| self.policy.is_touch_due(&live.record, now))
+        };
         self.phase == Phase::Unknown
             || self.refused
             || self.doomed.is_some()
-            || self.rotate
-            || self.remember.is_some()
             || !self.changes.pending.is_empty()
+            || self.changes.departed().is_some()
             || self.ticket != TicketDue::None
             || touch_is_due()
     }
@@ -164,13 +169,13 @@ impl State {
     pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), SessionError> {
         self.check_open()?;
         self.check_size(key, &value)?;
-        self.changes.pending.set(key, value);
+        self.changes.pending.patch.set(key, value);
         Ok(())
     }
 
     pub(crate) fn unset(&mut self, key: &str) -> Result<(), SessionError> {
         self.check_open()?;
-        self.changes.pending.unset(key);
+        self.changes.pending.patch.unset(key);
         Ok(())
     }
 
@@ -178,37 +183,40 @@ impl State {
         self.check_open()?;
         let value = Value::from(sum(self.value(key)?.as_ref(), by)?);
         self.check_size(key, &value)?;
-        Ok(self.changes.pending.add(key, by)?)
+        Ok(self.changes.pending.patch.add(key, by)?)
     }
 
     pub(crate) fn clear(&mut self) -> Result<(), SessionError> {
         self.check_open()?;
-        self.changes.pending.clear();
+        self.changes.pending.patch.clear();
         Ok(())
     }
 
     pub(crate) fn log_in(&mut self, user: UserId) -> Result<(), SessionError> {
         self.check_open()?;
-        if self.user().is_some_and(|before| *before != user) {
+        let is_other_user = self.user().is_some_and(|before| *before != user);
+        let pending = &mut self.changes.pending;
+        if is_other_user {
             // What belongs to one user must not reach the next one.
-            self.changes.pending.clear();
+            pending.patch.clear();
         }
-        self.superseded = false;
-        self.changes.pending.user = Some(user);
-        self.rotate = true;
-        self.renew = true;
+        pending.patch.user = Some(user);
+        pending.rotate = true;
+        pending.renew = true;
+        // Even where the ticket's session was not there to be destroyed, a new one may begin.
+        self.refused = false;
         Ok(())
     }
 
     pub(crate) fn rotate(&mut self) -> Result<(), SessionError> {
         self.check_open()?;
-        self.rotate = true;
+        self.changes.pending.rotate = true;
         Ok(())
     }
 
     pub(crate) fn remember(&mut self, remember: Remember) -> Result<(), SessionError> {
         self.check_open()?;
-        self.remember = Some(remember);
+        self.changes.pending.remember = Some(remember);
         Ok(())
     }
 
@@ -218,36 +226,60 @@ impl State {
         if let Some(live) = self.live.take() {
             self.doomed = Some(live.key);
         }
-        *self = State {
-            doomed: self.doomed.take(),
-            refused: self.refused,
-            superseded: self.superseded,
-            ..State::empty(self.policy, false)
-        };
+        self.doomed_in_flight |= self.changes.departed().is_some();
+        self.changes.pending = Intent::default();
+        if self.ticket == TicketDue::Issue {
+            self.ticket = TicketDue::None;
+        }
         Ok(())
+    }
+
+    /// From now on nothing more may wait for the commit. Tells whether there has to be one.
+    pub(crate) fn begin_closing(&mut self, now: Timestamp) -> bool {
+        let is_dirty = self.is_dirty(now);
+        if self.phase == Phase::Open {
+            self.phase = if is_dirty { Phase::Closing } else { Phase::Closed };
+        }
+        is_dirty
     }
 
     /// From now on nothing may wait for a commit, since there is none to come.
     pub(crate) fn close(&mut self) {
-        if self.phase == Phase::Open {
+        if self.phase != Phase::Unknown {
             self.phase = Phase::Closed;
         }
+    }
+
+    /// Whether the session was to be destroyed, and lives on.
+    pub(crate) fn is_refused(&self) -> bool {
+        self.refused
     }
 
     fn check_open(&self) -> Result<(), SessionError> {
         match self.phase {
             Phase::Open => Ok(()),
-            Phase::Closed => Err(SessionError::new(Kind::Closed)),
+            Phase::Closing | Phase::Closed => Err(SessionError::new(Kind::Closed)),
             Phase::Unknown => Err(SessionError::new(Kind::Unknown)),
         }
     }
 
-    /// That the session with this value in it would not be too large.
+    /// That the session with this value in it would not be too large, or at least not larger than it is.
     pub(crate) fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
-        if self.changes.size_without(key, self.stored()) + key.len() + value.as_json().len() > self.policy.size_limit {
-            return Err(SessionError::new(Kind::TooLarge).of_key(key));
+        let size = key.len() + value.as_json().len();
+        if self.changes.size_without(key, self.stored()) + size <= self.policy.size_limit {
+            return Ok(());
         }
-        Ok(())
+        let before = self.value(key)?.map_or(0, |value| key.len() + value.as_json().len());
+        if size <= before { Ok(()) } else { Err(SessionError::new(Kind::TooLarge).of_key(key)) }
+    }
+
+    /// That the session with this number added would not be too large.
+    pub(crate) fn check_sum(&self, key: &str, by: i64) -> Result<(), SessionError> {
+        // What can't be added to here may be different in the store, which has the last word.
+        match sum(self.value(key)?.as_ref(), by) {
+            Ok(number) => self.check_size(key, &Value::from(number)),
+            Err(_) => Ok(()),
+        }
     }
 
     // Writing
@@ -273,19 +305,20 @@ impl State {
     }
 
     fn begin_create(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
-        let mut patch = self.changes.pending.clone();
+        let pending = &self.changes.pending;
+        let mut patch = pending.patch.clone();
         own.add_to(&mut patch)?;
-        let keeps_something = patch.user.is_some() || patch.changes().any(|(_, change)| *change != Change::Unset);
-        if self.superseded {
+        if self.superseded && patch.user.is_none() {
             return Ok(if patch.changes_data() { Step::Gone } else { Step::Nothing });
         }
+        let keeps_something = patch.user.is_some() || patch.changes().any(|(_, change)| *change != Change::Unset);
         if !keeps_something {
             return Ok(Step::Nothing);
         }
         if self.phase == Phase::Closed {
             return Err(SessionError::new(Kind::Closed));
         }
-        let mut record = self.policy.new_record(self.remember, now);
+        let mut record = self.policy.new_record(pending.remember, now);
         patch.apply_to(&mut record, now)?;
         self.changes.depart();
         Ok(Step::Create(record))
@@ -293,61 +326,84 @@ impl State {
 
     fn begin_change(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
         let Some(live) = &self.live else { return Ok(Step::Nothing) };
-        let mut patch = self.changes.pending.clone();
+        let pending = &self.changes.pending;
+        let mut patch = pending.patch.clone();
         own.add_to(&mut patch)?;
-        if self.renew || self.remember.is_some() {
-            self.policy.renew(&mut patch, &live.record, self.remember, now);
-        } else if self.policy.is_touch_due(&live.record, now) {
+        if pending.renew || pending.remember.is_some() {
+            self.policy.renew(&mut patch, &live.record, pending.remember, now);
+        }
+        let touches = !self.touched_by_others && self.policy.is_touch_due(&live.record, now);
+        if touches && patch.expiry == Expiry::Keep {
             self.policy.touch(&mut patch, &live.record, now);
         }
-        if patch.is_empty() && !self.rotate {
+        // Somebody may have ended an idle time of its own meanwhile, which a touch by the old one would bring back.
+        let is_own_touch = matches!(patch.expiry, Expiry::AtLeast(_)) && live.record.lifetime.idle.is_some();
+        // An id that this request has made is as good as new; and a record remembers one previous id only.
+        let rotates = pending.rotate && !live.is_fresh;
+        if patch.is_empty() && !rotates {
+            self.changes.pending.rotate = false;
             return Ok(Step::Nothing);
         }
-        if self.rotate && self.phase == Phase::Closed {
+        if rotates && self.phase == Phase::Closed {
             return Err(SessionError::new(Kind::Closed));
         }
         let guard = match own {
             Own::Replace { .. } => Guard::Unchanged(live.token.clone()),
+            Own::Nothing | Own::Add { .. } if is_own_touch => Guard::Unchanged(live.token.clone()),
             Own::Nothing | Own::Add { .. } => Guard::Exists,
         };
         let key = live.key.clone();
-        let step = if self.rotate { Step::Rotate { key, patch, guard } } else { Step::Apply { key, patch, guard } };
+        let step = if rotates { Step::Rotate { key, patch, guard } } else { Step::Apply { key, patch, guard } };
         self.changes.depart();
         Ok(step)
     }
 
     /// The store has made the record.
     pub(crate) fn created(&mut self, key: StoreKey, record: Record, token: Token, handle: Handle) {
-        self.live = Some(Live { key, record, handle, token, outdated_ticket: false });
+        self.changes.arrived();
+        if std::mem::take(&mut self.doomed_in_flight) {
+            self.doomed = Some(key);
+            return;
+        }
+        self.live = Some(Live { key, record, handle, token, outdated_ticket: false, is_fresh: true });
         self.superseded = false;
-        self.written();
         self.ticket = TicketDue::Issue;
     }
 
-    /// The store has applied the patch; `new_key` is the one that the record was rotated to.
-    pub(crate) fn done(&mut self, patch: &Patch, written: Written, new_key: Option<StoreKey>, now: Timestamp) {
-        self.written();
+    /// The store has applied the patch; `new_name` is the key and the handle that the record was rotated to.
+    pub(crate) fn done(
+        &mut self,
+        patch: &Patch,
+        written: Written,
+        new_name: Option<(StoreKey, Handle)>,
+        now: Timestamp,
+    ) {
+        self.changes.arrived();
+        if std::mem::take(&mut self.doomed_in_flight) {
+            self.doomed = new_name.map(|(key, _)| key).or(self.doomed.take());
+            return;
+        }
         let Some(live) = &mut self.live else { return };
         let cookie_changes = patch.lifetime.is_some() || patch.absolute_end.is_some();
-        if new_key.is_some() || live.outdated_ticket || cookie_changes {
+        if new_name.is_some() || live.outdated_ticket || cookie_changes {
             self.ticket = TicketDue::Issue;
         }
-        let Written { token, numbers } = written;
-        patch.apply_stored(&mut live.record, &numbers, now);
-        live.token = token;
         live.outdated_ticket = false;
-        live.key = new_key.unwrap_or(live.key.clone());
-    }
-
-    fn written(&mut self) {
-        self.changes.arrived();
-        self.rotate = false;
-        self.renew = false;
-        self.remember = None;
+        live.token = written.token;
+        if let Some((key, handle)) = new_name {
+            live.key = key;
+            live.handle = handle;
+            live.is_fresh = true;
+        }
+        patch.apply_stored(&mut live.record, &written.numbers, now);
     }
 
     /// The store has changed nothing: what was pending still is.
     pub(crate) fn not_done(&mut self) -> Result<(), SessionError> {
+        if std::mem::take(&mut self.doomed_in_flight) {
+            self.changes.arrived();
+            return Ok(());
+        }
         Ok(self.changes.came_back()?)
     }
 
@@ -368,10 +424,15 @@ impl State {
     /// The store has failed, or nobody waits for its answer any more. What the write carried along is not tried again; its
     /// own change has been reported to who asked for it.
     pub(crate) fn failed(&mut self) {
-        if self.rotate || self.changes.is_departed() {
+        if self.changes.departed().is_some_and(|intent| !intent.is_empty()) {
             self.phase = Phase::Unknown;
         }
         self.changes.arrived();
+    }
+
+    /// Somebody else has changed the session since it was loaded. Whoever did has touched it.
+    pub(crate) fn touch_no_more(&mut self) {
+        self.touched_by_others = true;
     }
 
     /// A write was tried again and again, and not once more: what it would have carried along is not written without it.
@@ -404,17 +465,20 @@ impl Own {
         Ok(())
     }
 
-    /// The new number of the key that it adds to.
-    pub(crate) fn number_in(&self, numbers: &Numbers) -> Option<i64> {
+    /// The new number of the key that it adds to, from the patch that carried it and the numbers that the store told.
+    pub(crate) fn number_in(&self, patch: &Patch, numbers: &Numbers) -> Option<i64> {
         let Own::Add { key, .. } = self else { return None };
-        numbers.iter().find(|(each, _)| each == key).map(|(_, number)| *number)
+        match patch.change(key) {
+            // It was added to what the patch itself sets.
+            Some(Change::Set(value)) => value.as_i64(),
+            _ => numbers.iter().find(|(each, _)| each == key).map(|(_, number)| *number),
+        }
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::Expiry;
     use std::time::Duration;
 
     const NOW: Timestamp = Timestamp::from_millis(1_000_000);
@@ -479,6 +543,67 @@ mod tests {
         let mut state = State::empty(POLICY, true);
         state.destroy().unwrap();
         assert!(matches!(begin(&mut state, NOW), Step::Gone), "it lives under its new id");
+        state.set("a", Value::from(1)).unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Gone));
+        state.log_in(UserId::new("ada").unwrap()).unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Create(_)));
+    }
+
+    #[test]
+    fn what_comes_while_a_write_is_under_way_waits_for_the_next() {
+        let mut state = found();
+        state.set("a", Value::from(1)).unwrap();
+        let Step::Apply { patch, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
+        state.log_in(UserId::new("ada").unwrap()).unwrap();
+        state.done(&patch, written(), None, NOW);
+        assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "a log-in rotates, whatever was under way");
+    }
+
+    #[test]
+    fn what_is_destroyed_while_a_write_is_under_way_is_destroyed_under_its_new_id() {
+        let (new_key, name) = (StoreKey::generate().unwrap(), Handle::new("handle"));
+        let mut state = found();
+        state.rotate().unwrap();
+        let Step::Rotate { patch, .. } = begin(&mut state, NOW) else { panic!("no rotation") };
+        state.destroy().unwrap();
+        state.done(&patch, written(), Some((new_key.clone(), name.clone())), NOW);
+        assert!(matches!(begin(&mut state, NOW), Step::Destroy(key) if key == new_key));
+        let mut state = State::empty(POLICY, false);
+        state.set("a", Value::from(1)).unwrap();
+        let Step::Create(record) = begin(&mut state, NOW) else { panic!("no record") };
+        state.destroy().unwrap();
+        state.created(new_key.clone(), record, Token::version(1), name);
+        assert_eq!(state.ticket_due(), TicketDue::None);
+        assert!(matches!(begin(&mut state, NOW), Step::Destroy(key) if key == new_key));
+    }
+
+    #[test]
+    fn an_id_that_this_request_made_is_not_rotated_again() {
+        let mut state = found();
+        state.rotate().unwrap();
+        let Step::Rotate { patch, .. } = begin(&mut state, NOW) else { panic!("no rotation") };
+        state.done(&patch, written(), Some((StoreKey::generate().unwrap(), Handle::new("handle"))), NOW);
+        state.log_in(UserId::new("ada").unwrap()).unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Apply { .. }));
+        assert_eq!(state.ticket_due(), TicketDue::Issue);
+    }
+
+    #[test]
+    fn a_number_is_told_also_if_the_patch_sets_it() {
+        let own = Own::Add { key: "n".into(), by: 1 };
+        let mut patch = Patch::default();
+        patch.set("n", Value::from(5));
+        own.add_to(&mut patch).unwrap();
+        assert_eq!(own.number_in(&patch, &Vec::new()), Some(6));
+    }
+
+    #[test]
+    fn a_second_destroy_forgets_no_removal() {
+        let mut state = found();
+        state.destroy().unwrap();
+        state.destroyed(true);
+        state.destroy().unwrap();
+        assert_eq!(state.ticket_due(), TicketDue::Remove);
     }
 
     #[test]
@@ -490,7 +615,7 @@ mod tests {
         state.not_done().unwrap();
         assert_eq!(state.ticket_due(), TicketDue::None);
         assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "it is still to be done");
-        state.done(&patch, written(), Some(StoreKey::generate().unwrap()), NOW);
+        state.done(&patch, written(), Some((StoreKey::generate().unwrap(), Handle::new("handle"))), NOW);
         assert_eq!(state.ticket_due(), TicketDue::Issue);
         assert!(matches!(begin(&mut state, NOW), Step::Nothing));
         let mut state = found();
@@ -530,6 +655,6 @@ mod tests {
         state.failed();
         assert_eq!(state.begin(&Own::Nothing, NOW).unwrap_err().kind(), Kind::Unknown);
         assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Unknown);
-        assert!(state.is_dirty(NOW));
+        assert!(state.begin_closing(NOW));
     }
 }

@@ -7,7 +7,7 @@ use super::deadline::{back_off, within};
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::state::{Own, State, Step};
 use crate::clock::Timestamp;
-use crate::record::{Patch, Record, StoreKey, Value};
+use crate::record::{Handle, Patch, Record, StoreKey, Value};
 use crate::store::{Applied, Created, Guard, Loaded, Rotated, StoreError, StoreErrorKind, Written};
 
 /// How often a new id is drawn when the one before was taken, which only a broken random source makes happen.
@@ -27,11 +27,14 @@ impl Inner {
     pub(super) async fn write(&self, own: Own) -> Result<Option<i64>, SessionError> {
         let written = within(self.settings.deadline, async {
             let _turn = self.turn.lock().await;
+            if let Own::Add { key, by } = &own {
+                self.state().check_sum(key, *by)?;
+            }
             self.write_in_turn(&own).await
         });
         match written.await {
             Ok(Ok(Outcome::Written(number))) => Ok(number),
-            // Only a replacement is guarded.
+            // Only a replacement ends so.
             Ok(Ok(Outcome::Conflict)) => Err(SessionError::new(Kind::Contention)),
             Ok(Err(error)) => Err(error),
             Err(_) => Err(StoreError::new(StoreErrorKind::Timeout).into()),
@@ -48,7 +51,9 @@ impl Inner {
         let replaced = within(self.settings.deadline, async {
             let _turn = self.turn.lock().await;
             loop {
-                let (value, result) = f(self.state().value(&key)?)?;
+                // Not under the lock: `f` is the application's, and may look at the session.
+                let before = self.state().value(&key)?;
+                let (value, result) = f(before)?;
                 self.state().check_size(&key, &value)?;
                 match self.write_in_turn(&Own::Replace { key: key.clone(), value }).await? {
                     Outcome::Written(_) => return Ok(result),
@@ -73,13 +78,21 @@ impl Inner {
         loop {
             let now = self.settings.clock.now();
             let step = self.state().begin(own, now)?;
-            match step {
+            let outcome = match step {
                 Step::Nothing => return Ok(Outcome::Written(None)),
                 Step::Gone => return Err(SessionError::new(Kind::Gone)),
-                Step::Destroy(key) => self.destroy(&key, now).await?,
-                Step::Create(record) => return self.create(record, own, now).await,
-                Step::Apply { key, patch, guard } => return self.apply(&key, &patch, &guard, own, now).await,
-                Step::Rotate { key, patch, guard } => return self.rotate(&key, &patch, &guard, own, now).await,
+                Step::Destroy(key) => {
+                    self.destroy(&key, now).await?;
+                    continue;
+                }
+                Step::Create(record) => self.create(record, own, now).await?,
+                Step::Apply { key, patch, guard } => self.apply(&key, &patch, &guard, own, now).await?,
+                Step::Rotate { key, patch, guard } => self.rotate(&key, &patch, &guard, own, now).await?,
+            };
+            match (outcome, own) {
+                // Only the touch minds: all else goes without it.
+                (Outcome::Conflict, Own::Nothing | Own::Add { .. }) => self.state().touch_no_more(),
+                (outcome, _) => return Ok(outcome),
             }
         }
     }
@@ -131,7 +144,7 @@ impl Inner {
             Ok(Applied::Done(written)) => Ok(answer.written(patch, written, None, own, now)),
             Ok(Applied::Conflict) => answer.conflict(),
             // A session that has ended needs no touch.
-            Ok(Applied::Gone) if !patch.changes_data() => {
+            Ok(Applied::Gone) if patch.is_touch() => {
                 answer.not_done::<()>(SessionError::new(Kind::Gone)).ok();
                 Ok(Outcome::Written(None))
             }
@@ -156,8 +169,8 @@ impl Inner {
                 Err(error) => return answer.not_done(error.into()),
             };
             match self.settings.store.rotate(key, &new_key, patch, guard, now).await {
-                Ok(Rotated::Done { written, .. }) => {
-                    return Ok(answer.written(patch, written, Some(new_key), own, now));
+                Ok(Rotated::Done { written, handle }) => {
+                    return Ok(answer.written(patch, written, Some((new_key, handle)), own, now));
                 }
                 Ok(Rotated::Conflict) => return answer.conflict(),
                 Ok(Rotated::Gone) => return answer.not_done(SessionError::new(Kind::Gone)),
@@ -215,12 +228,12 @@ impl<'a> Unanswered<'a> {
         &mut self,
         patch: &Patch,
         written: Written,
-        new_key: Option<StoreKey>,
+        new_name: Option<(StoreKey, Handle)>,
         own: &Own,
         now: Timestamp,
     ) -> Outcome {
-        let number = own.number_in(&written.numbers);
-        self.done(|state| state.done(patch, written, new_key, now));
+        let number = own.number_in(patch, &written.numbers);
+        self.done(|state| state.done(patch, written, new_name, now));
         Outcome::Written(number)
     }
 

@@ -1,0 +1,390 @@
+//! Clones of a session, other tasks, and unusual orders of calls, which must not come between each other.
+
+#![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
+mod support;
+use axum::Router;
+use axum::routing::get;
+use cloakroom::store::MemoryStore;
+use cloakroom::testing::Browser;
+use cloakroom::{Clock, Session, SessionError, SessionErrorKind as Kind, SessionLayer, Timestamp, cookie::KeyRing};
+use std::future::Future;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::{Answer, HOUR, Site, routes, visitor};
+
+async fn run<F, Fut>(site: &Site, browser: &mut Browser, act: F) -> Answer
+where
+    F: FnOnce(Session) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<(), SessionError>> + Send + 'static,
+{
+    let act = Arc::new(Mutex::new(Some(act)));
+    let handler = move |session: Session| {
+        let act = act.lock().unwrap().take().unwrap();
+        async move { act(session).await.map(|()| "ok") }
+    };
+    let routes = Router::new().route("/", get(handler)).layer(site.layer.clone());
+    let request = http::Request::get("/").body(axum::body::Body::empty()).unwrap();
+    Answer::read(browser.send(routes, request).await.unwrap()).await
+}
+
+#[test]
+fn what_computes_an_update_may_look_at_the_session() {
+    let (tx, rx) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            let site = Site::new(routes());
+            let mut b = visitor(&site).await;
+            run(&site, &mut b, |s| async move {
+                let t = s.clone();
+                s.update("n", move |n: Option<i64>| {
+                    let _ = t.user();
+                    n.unwrap_or(0) + 1
+                })
+                .await?;
+                Ok(())
+            })
+            .await;
+            tx.send(()).unwrap();
+        })
+    });
+    rx.recv_timeout(Duration::from_secs(5)).expect("DEADLOCK: longer than the deadline of 2 s");
+}
+
+#[tokio::test]
+async fn an_increment_on_top_of_an_insert_tells_its_number() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    let a = run(&site, &mut b, |s| async move {
+        s.insert("n", 5)?;
+        let r = s.increment("n", 1).await;
+        assert_eq!(r.unwrap(), 6);
+        Ok(())
+    })
+    .await;
+    assert_eq!(a.status, 200);
+}
+
+#[tokio::test]
+async fn an_increment_after_the_log_in_of_another_user_tells_its_number() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    site.get(&mut b, "/login/ada").await;
+    run(&site, &mut b, |s| async move {
+        s.log_in("bob")?;
+        assert_eq!(s.increment("n", 1).await.unwrap(), 1);
+        Ok(())
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_log_in_while_an_increment_is_under_way_rotates() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    let old = b.cookie("__Host-sid").unwrap().to_owned();
+    let store = site.store.clone();
+    run(&site, &mut b, move |s| async move {
+        store.hangs.store(true, Ordering::SeqCst);
+        let t = s.clone();
+        let st = store.clone();
+        let (n, l) = tokio::join!(s.increment("n", 1), async move {
+            let r = t.log_in("ada");
+            st.hangs.store(false, Ordering::SeqCst);
+            st.release.notify_one();
+            r
+        });
+        n?;
+        l
+    })
+    .await;
+    assert_ne!(b.cookie("__Host-sid").unwrap(), old, "logged in WITHOUT a new id");
+}
+
+#[tokio::test]
+async fn a_log_out_while_the_session_is_being_created_ends_it() {
+    let site = Site::new(routes());
+    let mut b = Browser::new();
+    let store = site.store.clone();
+    run(&site, &mut b, move |s| async move {
+        store.hangs.store(true, Ordering::SeqCst);
+        s.log_in("ada")?;
+        let t = s.clone();
+        let st = store.clone();
+        let (n, l) = tokio::join!(s.save(), async move {
+            let r = t.log_out();
+            st.hangs.store(false, Ordering::SeqCst);
+            st.release.notify_one();
+            r
+        });
+        n?;
+        l
+    })
+    .await;
+    assert_eq!(site.get(&mut b, "/whoami").await.body, "-", "log_out() said Ok, and ada is logged in");
+}
+
+#[tokio::test]
+async fn what_comes_during_the_commit_is_kept_or_refused() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    let store = site.store.clone();
+    let (tx, rx) = tokio::sync::oneshot::channel();
+    let a = run(&site, &mut b, move |s| async move {
+        s.insert("a", 1)?;
+        store.hangs.store(true, Ordering::SeqCst);
+        let st = store.clone();
+        let t = s.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            tx.send(t.insert("late", 1)).unwrap();
+            st.hangs.store(false, Ordering::SeqCst);
+            st.release.notify_one();
+        });
+        Ok(())
+    })
+    .await;
+    let said = rx.await.unwrap();
+    let kept = site.get(&mut b, "/text/late").await;
+    assert!(said.is_err() || kept.status != 200, "insert said Ok, the answer {}, and the key is lost", a.status);
+}
+
+#[tokio::test]
+async fn a_session_that_another_task_is_creating_gets_its_ticket() {
+    let site = Site::new(routes());
+    let mut b = Browser::new();
+    let store = site.store.clone();
+    let a = run(&site, &mut b, move |s| async move {
+        store.hangs.store(true, Ordering::SeqCst);
+        let t = s.clone();
+        tokio::spawn(async move { t.increment("n", 1).await });
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        let st = store.clone();
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            st.hangs.store(false, Ordering::SeqCst);
+            st.release.notify_one();
+        });
+        Ok(())
+    })
+    .await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert!(a.sets_cookie() || site.store.memory.stats().sessions == 0, "stored, but nobody has its ticket");
+}
+
+#[tokio::test]
+async fn two_rotations_of_one_request_leave_the_first_id_superseded() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    let mut late = b.clone();
+    run(&site, &mut b, |s| async move {
+        s.rotate().await?;
+        s.log_in("ada")
+    })
+    .await;
+    let a = site.get(&mut late, "/set/k/v").await;
+    assert_eq!((a.status.as_u16(), a.sets_cookie()), (409, false), "the late request throws ada out");
+}
+
+#[tokio::test]
+async fn the_size_limit_counts_numbers_too() {
+    let site = Site::with(routes(), |b| b.size_limit(1000));
+    let mut b = visitor(&site).await;
+    let a = run(&site, &mut b, |s| async move {
+        let mut added = 0;
+        for n in 0..100 {
+            if s.add(format!("{n:0100}"), 1).is_err() {
+                break;
+            }
+            added += 1;
+        }
+        let mut inc = 0;
+        for n in 0..100 {
+            if s.increment(format!("i{n:0100}"), 1).await.is_err() {
+                break;
+            }
+            inc += 1;
+        }
+        assert!(added < 20 && inc < 20, "add {added}, increment {inc}");
+        Ok(())
+    })
+    .await;
+    assert_eq!(a.status, 200);
+}
+
+#[tokio::test]
+async fn after_a_cancelled_handler_the_session_is_closed() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    let kept: Arc<Mutex<Option<Session>>> = Arc::default();
+    let k = kept.clone();
+    let given_up = tokio::time::timeout(
+        Duration::from_millis(50),
+        run(&site, &mut b, move |s| async move {
+            *k.lock().unwrap() = Some(s);
+            std::future::pending().await
+        }),
+    )
+    .await;
+    assert!(given_up.is_err());
+    let s = kept.lock().unwrap().take().unwrap();
+    let i = s.insert("a", 1);
+    let r = s.rotate().await;
+    assert!(i.is_err() && r.is_err());
+}
+
+#[tokio::test]
+async fn a_superseded_ticket_starts_nothing_after_a_log_in_that_was_taken_back() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    let mut late = b.clone();
+    site.get(&mut b, "/login/ada").await;
+    let a = run(&site, &mut late, |s| async move {
+        s.log_in("bob")?;
+        s.destroy()?;
+        s.insert("x", 1)
+    })
+    .await;
+    assert!(!a.sets_cookie());
+}
+
+#[tokio::test]
+async fn a_superseded_ticket_takes_a_log_in_after_a_destroy() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    let mut late = b.clone();
+    site.get(&mut b, "/login/ada").await;
+    let a = run(&site, &mut late, |s| async move {
+        s.destroy()?;
+        s.log_in("bob")
+    })
+    .await;
+    assert_eq!(a.status, 200, "logging in with a superseded ticket makes a new session");
+}
+
+#[tokio::test]
+async fn a_test_browser_goes_by_the_clock_of_the_test() {
+    let clock = Clock::manual(Timestamp::from_millis(1_000));
+    let layer = SessionLayer::builder(MemoryStore::new(), KeyRing::generate().unwrap())
+        .clock(clock.clone())
+        .persistent(true)
+        .build()
+        .unwrap();
+    let mut b = Browser::with_clock(clock);
+    b.enter_session(&layer, |s| s.log_in("ada")).await.unwrap();
+    assert!(b.cookie("__Host-sid").is_some(), "the browser dropped a fresh cookie");
+}
+
+#[tokio::test]
+async fn two_log_outs_take_the_ticket_back() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    let a = run(&site, &mut b, |s| async move {
+        s.log_out()?;
+        s.save().await?;
+        s.log_out()
+    })
+    .await;
+    assert!(a.sets_cookie(), "no removal cookie");
+}
+
+#[tokio::test]
+async fn revoking_the_others_counts_a_log_in_that_is_pending() {
+    let site = Site::new(routes());
+    let mut other = visitor(&site).await;
+    site.get(&mut other, "/login/ada").await;
+    let mut b = visitor(&site).await;
+    run(&site, &mut b, |s| async move {
+        s.log_in("ada")?;
+        let n = s.revoke_others().await;
+        eprintln!("{n:?}");
+        Ok(())
+    })
+    .await;
+    assert_eq!(site.get(&mut other, "/whoami").await.body, "-", "revoke_others() said Ok and ended nothing");
+}
+
+#[tokio::test]
+async fn a_late_touch_brings_no_longer_idle_time_back() {
+    let site = Site::new(routes());
+    let mut b = Browser::new();
+    let day = 24 * HOUR;
+    run(&site, &mut b, move |s| async move {
+        s.log_in("ada")?;
+        s.remember(30 * day, 60 * day)
+    })
+    .await;
+    site.wait(HOUR);
+    let (tx, rx) = tokio::sync::oneshot::channel::<()>();
+    let (tx2, rx2) = tokio::sync::oneshot::channel::<()>();
+    let mut b1 = b.clone();
+    let slow = run(&site, &mut b1, move |_s| async move {
+        tx2.send(()).unwrap();
+        rx.await.unwrap();
+        Ok(())
+    });
+    let quick = async {
+        rx2.await.unwrap();
+        run(&site, &mut b, |s| async move { s.until_browser_closes() }).await;
+        tx.send(()).unwrap();
+    };
+    tokio::join!(slow, quick);
+    site.wait(2 * HOUR); // the idle timeout is one hour now
+    assert_eq!(site.get(&mut b, "/whoami").await.body, "-", "it outlives its idle timeout");
+}
+
+#[tokio::test]
+async fn a_lifetime_that_was_not_kept_is_not_answered_200() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    run(&site, &mut b, |s| async move { s.remember(HOUR, 2 * HOUR) }).await;
+    let (mut leaving, app) = (b.clone(), site.app());
+    let a = run(&site, &mut b, move |s| async move {
+        leaving.send(app, http::Request::get("/logout").body(axum::body::Body::empty()).unwrap()).await.unwrap();
+        s.remember(HOUR, 2 * HOUR)
+    })
+    .await;
+    assert_eq!(a.status, 409);
+}
+
+#[tokio::test]
+async fn a_log_out_while_the_session_is_being_rotated_ends_it() {
+    let site = Site::new(routes());
+    let mut b = visitor(&site).await;
+    let store = site.store.clone();
+    let a = run(&site, &mut b, move |s| async move {
+        store.hangs.store(true, Ordering::SeqCst);
+        let t = s.clone();
+        let st = store.clone();
+        let (_n, l) = tokio::join!(s.rotate(), async move {
+            let r = t.log_out();
+            st.hangs.store(false, Ordering::SeqCst);
+            st.release.notify_one();
+            r
+        });
+        l
+    })
+    .await;
+    assert_eq!((a.status.as_u16(), site.store.memory.stats().sessions), (200, 0), "it lives on, and nobody can end it");
+}
+
+#[tokio::test]
+async fn a_service_that_fails_closes_the_session() {
+    use cloakroom::SessionService;
+    use tower::{Layer, Service, service_fn};
+    let store = Arc::new(MemoryStore::new());
+    let layer = SessionLayer::new(store, KeyRing::generate().unwrap()).unwrap();
+    let kept: Arc<Mutex<Option<Session>>> = Arc::default();
+    let k = kept.clone();
+    let mut svc: SessionService<_> = layer.layer(service_fn(move |r: http::Request<()>| {
+        let k = k.clone();
+        async move {
+            let (parts, ()) = r.into_parts();
+            *k.lock().unwrap() = Some(Session::from_parts(&parts).await.unwrap());
+            Err::<http::Response<String>, &str>("handler failed")
+        }
+    }));
+    svc.call(http::Request::new(())).await.unwrap_err();
+    let s = kept.lock().unwrap().take().unwrap();
+    assert_eq!(s.insert("a", 1).map_err(|e| e.kind()), Err(Kind::Closed), "Ok, and nobody will ever write it");
+}
