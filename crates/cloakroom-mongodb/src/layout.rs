@@ -81,7 +81,7 @@ pub(crate) fn subdocument(data: &Data) -> Result<Document, StoreError> {
 
 /// The record of a document.
 pub(crate) fn found(document: &RawDocument) -> Result<Found, StoreError> {
-    Ok(Found { record: record(document)?, token: token(document)?, handle: handle(document)? })
+    Ok(Found::new(record(document)?, token(document)?, handle(document)?))
 }
 
 /// What a directory tells of a document, which may lack the data.
@@ -141,7 +141,7 @@ fn record(document: &RawDocument) -> Result<Record, StoreError> {
     let mut record = Record::new(time(document, CREATED)?, time(document, IDLE_END)?, time(document, ABSOLUTE_END)?);
     record.seen = time(document, SEEN)?;
     record.data = Arc::new(data(document, DATA)?);
-    record.metadata = data(document, METADATA)?;
+    record.metadata = Arc::new(data(document, METADATA)?);
     record.lifetime = lifetime(document)?;
     if let Some(user) = get(document, USER)? {
         let user = user.as_str().and_then(|user| UserId::new(user).ok());
@@ -150,7 +150,8 @@ fn record(document: &RawDocument) -> Result<Record, StoreError> {
     Ok(record)
 }
 
-fn handle(document: &RawDocument) -> Result<Handle, StoreError> {
+/// The public name of a document.
+pub(crate) fn handle(document: &RawDocument) -> Result<Handle, StoreError> {
     let id = document.get_object_id(ID).map_err(|_| corrupt(ID))?;
     Ok(Handle::new(id.to_hex()))
 }
@@ -210,7 +211,7 @@ mod tests {
         record.seen = at(2_000);
         record.user = UserId::new("$where").ok();
         record.lifetime = Lifetime { idle: Some(Duration::from_millis(1_500)), persistent: Some(false) };
-        record.metadata = [("user.agent", Value::serialize("curl").unwrap())].into_iter().collect();
+        record.metadata = Arc::new([("user.agent", Value::serialize("curl").unwrap())].into_iter().collect());
         record
     }
 

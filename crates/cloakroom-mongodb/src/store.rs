@@ -9,7 +9,7 @@ use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
     Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Token, Written,
+    Token,
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};
@@ -154,19 +154,19 @@ impl MongoStore {
         }
     }
 
-    /// Writes an update to the record of a key, or tells why not.
+    /// Writes an update to the record of a key, or tells why not. Gives the fields that tell what became of it.
     async fn write(
         &self,
         key: &StoreKey,
         update: &Update,
         guard: &Guard,
         now: Timestamp,
-    ) -> Result<Result<Written, Refusal>, StoreError> {
+    ) -> Result<Result<RawDocumentBuf, Refusal>, StoreError> {
         loop {
             let write = self.records.find_one_and_update(update.filter(key, guard, now), update.document());
             let write = write.upsert(false).return_document(ReturnDocument::After).projection(update.projection());
             match write.max_time(self.deadline).await {
-                Ok(Some(after)) => return update.written(&after).map(Ok),
+                Ok(Some(after)) => return Ok(Ok(after)),
                 Ok(None) => {}
                 Err(error) if error::is_taken(&error) => return Ok(Err(Refusal::Taken)),
                 Err(error) if update.adds() && error::is_wrong_type(&error) => return Ok(Err(Refusal::WrongType)),
@@ -266,7 +266,7 @@ impl Store for MongoStore {
         StoreFuture::new(self.within(async move {
             let update = Update::new(patch, now)?;
             Ok(match self.write(key, &update, guard, now).await? {
-                Ok(written) => Applied::Done(written),
+                Ok(after) => Applied::Done(update.written(&after)?),
                 Err(Refusal::Gone) => Applied::Gone,
                 Err(Refusal::Conflict) => Applied::Conflict,
                 // No key changes here.
@@ -288,7 +288,7 @@ impl Store for MongoStore {
             let mut update = Update::new(patch, now)?;
             update.rekey(old, new, now);
             Ok(match self.write(old, &update, guard, now).await? {
-                Ok(written) => Rotated::Done(written),
+                Ok(after) => Rotated::Done { written: update.written(&after)?, handle: layout::handle(&after)? },
                 Err(Refusal::Gone) => Rotated::Gone,
                 Err(Refusal::Conflict) => Rotated::Conflict,
                 Err(Refusal::Taken) => Rotated::Taken,
@@ -306,7 +306,7 @@ impl Store for MongoStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::native()
+        Capabilities::least().rotating_in_place().remembering_previous_key()
     }
 
     fn directory(&self) -> Option<&dyn Directory> {

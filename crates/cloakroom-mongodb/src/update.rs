@@ -20,6 +20,7 @@ pub(crate) struct Update {
     add: Document,
     max: Document,
     adds: Vec<(Arc<str>, i64)>,
+    rekeys: bool,
 }
 
 impl Update {
@@ -41,6 +42,7 @@ impl Update {
 
     /// Gives the record another key as well.
     pub(crate) fn rekey(&mut self, old: &StoreKey, new: &StoreKey, now: Timestamp) {
+        self.rekeys = true;
         self.set.insert(layout::KEY, digest(new));
         self.set.insert(layout::PREVIOUS, digest(old));
         self.set.insert(layout::PREVIOUS_UNTIL, date(now + SUPERSEDED_FOR));
@@ -67,9 +69,9 @@ impl Update {
         filter
     }
 
-    /// The fields that tell what became of it: the version, and the keys that it adds to.
+    /// The fields that tell what became of it: the version, the keys that it adds to, and the handle of a new key.
     pub(crate) fn projection(&self) -> Document {
-        let mut projection = doc! { layout::ID: 0, layout::VERSION: 1 };
+        let mut projection = doc! { layout::ID: i32::from(self.rekeys), layout::VERSION: 1 };
         for (key, _) in &self.adds {
             projection.insert(path(layout::DATA, key), 1);
         }
@@ -88,7 +90,7 @@ impl Update {
         };
         let numbers =
             self.adds.iter().map(|(key, _)| Ok((key.clone(), number(key)?))).collect::<Result<Numbers, _>>()?;
-        Ok(Written { token: layout::token(after)?, numbers })
+        Ok(Written::new(layout::token(after)?, numbers))
     }
 
     /// Whether each key that it adds to holds an integer that leaves room, in a document that was not updated.
@@ -131,18 +133,11 @@ impl Update {
     }
 
     fn metadata(&mut self, patch: &Patch) -> Result<(), StoreError> {
-        for (key, value) in &patch.metadata {
+        for (key, value) in patch.metadata() {
             let path = path(layout::METADATA, key);
-            // A key may be named twice, and no field may be both set and unset: the last word counts.
             match value {
-                Some(value) => {
-                    self.unset.remove(&path);
-                    self.set.insert(path, bson(value)?);
-                }
-                None => {
-                    self.set.remove(&path);
-                    self.unset.insert(path, "");
-                }
+                Some(value) => drop(self.set.insert(path, bson(value)?)),
+                None => drop(self.unset.insert(path, "")),
             }
         }
         Ok(())
@@ -256,17 +251,13 @@ mod tests {
     }
 
     #[test]
-    fn the_last_word_on_metadata_counts() {
-        let (one, key) = (Some(Value::from(1)), || Arc::from("k"));
-        let patch = |metadata| {
-            let mut patch = Patch::default();
-            patch.metadata = metadata;
-            patch
-        };
-        let set = update(&patch(vec![(key(), None), (key(), one.clone())]));
-        assert_eq!(set, doc! { "$set": { "m.k": 1_i64 }, "$inc": { "v": 1_i64 } });
-        let unset = update(&patch(vec![(key(), one), (key(), None)]));
-        assert_eq!(unset, doc! { "$unset": { "m.k": "" }, "$inc": { "v": 1_i64 } });
+    fn metadata_is_set_and_unset_key_by_key() {
+        let mut patch = Patch::default();
+        patch.set_metadata("user.agent", Value::from(1));
+        patch.unset_metadata("place");
+        let expected =
+            doc! { "$set": { "m.user%2Eagent": 1_i64 }, "$unset": { "m.place": "" }, "$inc": { "v": 1_i64 } };
+        assert_eq!(update(&patch), expected);
     }
 
     #[test]
@@ -282,6 +273,9 @@ mod tests {
         };
         assert_eq!(filter, expected);
         assert_eq!(update.projection(), doc! { "_id": 0, "v": 1, "d.n": 1 });
+        let mut rekeyed = update.clone();
+        rekeyed.rekey(&key, &key, NOW);
+        assert_eq!(rekeyed.projection(), doc! { "_id": 1, "v": 1, "d.n": 1 });
     }
 
     #[test]

@@ -91,6 +91,7 @@ faults! {
     rotate_copies_what_it_loaded: RotateMakesTheNewOneFirst breaks "a_write_that_races_with_rotate_is_kept_or_refused",
     rotate_doubles: RotateMakesTheNewOneFirst breaks "of_parallel_rotates_one_is_done",
     rotate_makes_another_handle: RotateMakesTheNewOneFirst breaks "rotate_in_place_keeps_the_handle",
+    rotate_tells_the_old_handle: RotateTellsTheOldHandle breaks "rotate_tells_the_handle_that_the_session_has_then",
     superseded_for_ever: SupersededForEver breaks "a_rotated_key_is_missing_after_that_moment",
     superseded_by_the_dead: SupersededByTheDead breaks "a_rotated_key_is_missing_once_its_session_is_destroyed",
     superseded_by_the_expired: SupersededByTheDead breaks "a_rotated_key_is_missing_once_its_session_is_over",
@@ -113,5 +114,7 @@ faults! {
     lists_by_prefix: ListsByPrefix breaks "users_that_look_alike_are_two",
     revokes_for_anybody: RevokesForAnybody breaks "revoke_ends_no_other_users_session",
     revokes_without_exceptions: RevokesWithoutExceptions breaks "revoke_all_spares_one",
+    directory_misses_what_rotates: RotateEndsTheOldOneFirst breaks "a_session_that_rotates_is_in_the_directory_once",
+    revoke_misses_what_rotates: RotateMakesTheNewOneFirst breaks "a_session_that_rotates_is_revoked",
     pages_skip_one: PagesSkipOne breaks "pages_show_each_session_once",
 }

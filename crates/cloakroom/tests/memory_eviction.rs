@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use cloakroom::record::{Expiry, Patch, Record, StoreKey};
-use cloakroom::store::{Created, Directory, Guard, Loaded, MemoryStore, Rotated, Store};
+use cloakroom::store::{Created, Directory, Guard, Loaded, MemoryStore, Rotated, Store, StoreErrorKind};
 use cloakroom::{Timestamp, UserId};
 
 const CAPACITIES: [usize; 3] = [1, 3, 10];
@@ -71,7 +71,7 @@ async fn a_touch_saves_a_session_and_a_rotation_does_not_hide_it() {
     touch.expiry = Expiry::AtLeast(at(900));
     let first = StoreKey::generate().unwrap();
     let rotated = store.rotate(&old, &first, &touch, &Guard::Exists, at(4)).await.unwrap();
-    assert!(matches!(rotated, Rotated::Done(_)));
+    assert!(matches!(rotated, Rotated::Done { .. }));
     let fourth = create(&store, &anonymous(5), 5).await;
     assert_eq!(alive(&store, &[first.clone(), second, third, fourth], 5).await, [true, false, true, true]);
     create(&store, &anonymous(6), 6).await;
@@ -129,12 +129,59 @@ async fn users_leave_only_for_users_the_longest_idle_first() {
         assert_eq!(alive(&store, &users, 20).await, expected, "capacity {capacity}");
         let evicted = 20 - capacity as u64;
         assert_eq!((store.stats().evicted_anonymous, store.stats().evicted_users), (0, evicted));
-        // No anonymous one is left but the visitor who comes.
-        create(&store, &anonymous(30), 30).await;
-        assert_eq!(alive(&store, &users, 30).await, expected);
-        assert_eq!((store.stats().evicted_anonymous, store.stats().evicted_users), (1, evicted));
         let ada = UserId::new("ada").unwrap();
         assert_eq!(store.count(&ada, at(30)).await.unwrap(), capacity as u64);
+    }
+}
+
+#[tokio::test]
+async fn of_sessions_seen_at_the_same_moment_the_oldest_leaves_first() {
+    for (record, capacity) in [(anonymous(5), 1), (anonymous(5), 3), (anonymous(5), 10), (of_user(5), 3)] {
+        let store = MemoryStore::with_capacity(capacity);
+        let mut keys = Vec::new();
+        for _ in 0..40 {
+            keys.push(create(&store, &record, 5).await);
+            assert!(lives(&store, &keys[keys.len() - 1], 5).await, "what was just made is there");
+        }
+        let expected: Vec<_> = (0..40).map(|number| number >= 40 - capacity).collect();
+        assert_eq!(alive(&store, &keys, 5).await, expected, "capacity {capacity}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_just_made_is_there_however_long_ago_it_was_seen() {
+    for record in [anonymous(1), of_user(1)] {
+        let store = MemoryStore::with_capacity(1);
+        let mut later = record.clone();
+        later.seen = at(50);
+        create(&store, &later, 50).await;
+        let key = create(&store, &record, 51).await;
+        assert!(lives(&store, &key, 51).await);
+    }
+}
+
+#[tokio::test]
+async fn a_store_full_of_users_refuses_a_visitor_and_no_user_leaves() {
+    for capacity in CAPACITIES {
+        let store = MemoryStore::with_capacity(capacity);
+        let mut keys = Vec::new();
+        for second in 0..capacity as i64 {
+            keys.push(create(&store, &of_user(second), second).await);
+        }
+        let visitor = StoreKey::generate().unwrap();
+        let refused = store.create(&visitor, &anonymous(30), at(30)).await.unwrap_err();
+        assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+        let why = std::error::Error::source(&refused).unwrap().to_string();
+        assert_eq!(why, "the memory store is full of users' sessions");
+        assert!(!lives(&store, &visitor, 30).await);
+        assert_eq!(alive(&store, &keys, 30).await, vec![true; capacity]);
+        let stats = store.stats();
+        assert_eq!((stats.sessions, stats.evicted_anonymous, stats.evicted_users), (capacity, 0, 0));
+        // That its key is taken is the same as ever; and the room of one who leaves is free.
+        let taken = store.create(&keys[0], &anonymous(30), at(30)).await.unwrap();
+        assert!(matches!(taken, Created::Taken));
+        store.destroy(&keys[0], at(30)).await.unwrap();
+        create(&store, &anonymous(31), 31).await;
     }
 }
 
@@ -217,6 +264,42 @@ fn the_count_never_goes_below_zero() {
         stop.store(true, Ordering::Relaxed);
         assert!(highest <= MemoryStore::DEFAULT_CAPACITY + 1, "{highest} sessions at once");
     });
+}
+
+/// One makes a session whenever the last one has gone, and the other takes it: there is always room.
+#[test]
+fn what_has_left_is_counted_out_before_anybody_can_know() {
+    let (store, stop) = (MemoryStore::with_capacity(1), AtomicBool::new(false));
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            runtime().block_on(async {
+                while !stop.load(Ordering::Relaxed) {
+                    store.sweep(10, at(2_000)).await.unwrap();
+                }
+            });
+        });
+        runtime().block_on(async {
+            let end = std::time::Instant::now() + Duration::from_millis(400);
+            while std::time::Instant::now() < end {
+                let key = create(&store, &anonymous(1), 1).await;
+                while lives(&store, &key, 1).await {
+                    std::hint::spin_loop();
+                }
+            }
+        });
+        stop.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(store.stats().evicted_anonymous, 0);
+}
+
+#[tokio::test]
+async fn debug_tells_how_full_it_is_and_nothing_of_any_session() {
+    let store = MemoryStore::with_capacity(7);
+    let key = create(&store, &of_user(1), 1).await;
+    let text = format!("{store:?}");
+    assert_eq!(text, "MemoryStore { sessions: 1, capacity: 7, .. }");
+    assert!(!text.contains("ada") && !text.contains(&format!("{:?}", key.digest())));
 }
 
 /// Else a revocation on a devices page would end another session than the one that was meant.

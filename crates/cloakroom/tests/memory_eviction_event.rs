@@ -4,10 +4,14 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests")]
 
 use std::io::Write;
+use std::pin::pin;
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use cloakroom::record::{Record, StoreKey};
-use cloakroom::store::{MemoryStore, Store};
+use cloakroom::store::{Directory, MemoryStore, Store, StoreFuture};
 use cloakroom::{Timestamp, UserId};
 
 #[derive(Clone, Default)]
@@ -23,33 +27,65 @@ impl Write for Log {
     }
 }
 
-#[test]
-fn an_eviction_is_told_without_the_id() {
-    let log = Log::default();
-    let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_writer(move || writer.clone()).with_ansi(false).finish();
+/// Users' sessions at a level that somebody reads, visitors' at one that a flood of them does not fill. The log asks
+/// the store itself, as one may that sends the event on: that must not wait for the call that is being told of.
+fn log_of_evictions() {
+    let (log, store) = (Log::default(), Arc::new(MemoryStore::with_capacity(1)));
+    let (writer, asked) = (log.clone(), store.clone());
+    let (now, later) = (Timestamp::from_millis(0), Timestamp::from_millis(1_000));
+    let runtime = || tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let make_writer = move || {
+        drop(ready(asked.page(None, 1, now)));
+        writer.clone()
+    };
+    let subscriber = tracing_subscriber::fmt().with_writer(make_writer).with_ansi(false);
+    let subscriber = subscriber.with_max_level(tracing::Level::DEBUG).finish();
     let keys = tracing::subscriber::with_default(subscriber, || {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-        runtime.block_on(async {
-            let store = MemoryStore::with_capacity(1);
-            let (now, later) = (Timestamp::from_millis(0), Timestamp::from_millis(1_000));
+        runtime().block_on(async {
             let mut keys = Vec::new();
-            for user in [Some("ada"), Some("ada"), None] {
+            for user in [None, None, Some("ada"), Some("ada"), None] {
                 let (key, mut record) = (StoreKey::generate().unwrap(), Record::new(now, later, later));
                 record.user = user.map(|user| UserId::new(user).unwrap());
-                store.create(&key, &record, now).await.unwrap();
+                // The last one is refused, which is an answer and no eviction.
+                drop(store.create(&key, &record, now).await);
                 keys.push(key);
             }
-            assert_eq!((store.stats().evicted_users, store.stats().evicted_anonymous), (1, 1));
+            assert_eq!((store.stats().evicted_users, store.stats().evicted_anonymous), (1, 2));
             keys
         })
     });
     let text = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
-    assert_eq!(text.lines().filter(|line| line.contains("a session was evicted")).count(), 2, "{text}");
-    assert_eq!(text.lines().filter(|line| line.contains("user=true")).count(), 1, "{text}");
+    let told = |level: &str| {
+        text.lines().filter(|line| line.contains(level) && line.contains("a session was evicted")).count()
+    };
+    assert_eq!((told("DEBUG"), told("INFO"), told("WARN")), (2, 0, 1), "{text}");
+    assert_eq!(text.lines().filter(|line| line.contains("WARN") && line.contains("user=true")).count(), 1, "{text}");
     for key in &keys {
         let digest: String = key.digest().iter().map(|byte| format!("{byte:02x}")).collect();
         assert!(!text.contains(key.plain()) && !text.contains(&digest), "{text}");
     }
     assert!(!text.contains("ada"), "{text}");
+}
+
+/// The memory store's answers are ready at once.
+fn ready<T>(answer: StoreFuture<'_, T>) -> T {
+    let mut answer = pin!(answer);
+    let mut context = Context::from_waker(Waker::noop());
+    match answer.as_mut().poll(&mut context) {
+        Poll::Ready(answer) => answer.unwrap(),
+        Poll::Pending => panic!("the memory store waits"),
+    }
+}
+
+#[test]
+fn an_eviction_is_told_without_the_id_and_under_no_lock() {
+    let (done, told) = mpsc::channel();
+    let teller = std::thread::spawn(move || {
+        log_of_evictions();
+        done.send(()).unwrap();
+    });
+    match told.recv_timeout(Duration::from_secs(20)) {
+        Err(RecvTimeoutError::Timeout) => panic!("the store was locked while it told of an eviction"),
+        _ => teller.join().unwrap(),
+    }
 }

@@ -34,7 +34,7 @@ async fn each_call_is_one_command() {
 
         let new = self::key();
         let rotated = store.rotate(&key, &new, &add, &Guard::Unchanged(Token::version(2)), at(1)).await.unwrap();
-        assert!(matches!(rotated, Rotated::Done(_)));
+        assert!(matches!(rotated, Rotated::Done { .. }));
         assert_eq!(scratch.sent(), ["findAndModify"]);
 
         assert!(matches!(store.load(&key, at(1)).await.unwrap(), Loaded::Superseded));

@@ -14,7 +14,7 @@ async fn what_was_created_is_found_until_it_ends() {
     scratch(|scratch| async move {
         let mut record = record();
         record.user = UserId::new("{\"$ne\":1}").ok();
-        record.metadata = [("agent", text("curl"))].into_iter().collect();
+        record.metadata = Arc::new([("agent", text("curl"))].into_iter().collect());
         let keys = ["", "a.b", "$x", "0", "%", "\0", "__proto__", "$set"];
         let values = [r#"{"$ne":1}"#, r#""$u""#, "1.0", "-0.0", "9007199254740993", r#"{"$oid":"00"}"#, "[{}]", "null"];
         let values = values.map(|json| Value::from_json(json).unwrap());
@@ -165,7 +165,7 @@ async fn a_rotated_key_is_superseded_for_ten_seconds_and_a_taken_one_is_refused(
             patch.clear();
             patch.set("fresh", Value::from(1));
         });
-        assert!(matches!(store.rotate(&old, &new, &clear, &Guard::Exists, at(1)).await.unwrap(), Rotated::Done(_)));
+        assert!(matches!(store.rotate(&old, &new, &clear, &Guard::Exists, at(1)).await.unwrap(), Rotated::Done { .. }));
         assert!(matches!(store.rotate(&old, &key(), &none, &Guard::Exists, at(1)).await.unwrap(), Rotated::Gone));
         assert!(matches!(store.load(&old, at(10)).await.unwrap(), Loaded::Superseded));
         assert!(matches!(store.load(&old, at(11)).await.unwrap(), Loaded::Missing));

@@ -18,7 +18,7 @@ async fn each_field_has_its_type() {
         let mut record = record();
         record.user = UserId::new("ada").ok();
         record.lifetime = Lifetime { idle: Some(Duration::from_secs(9)), persistent: Some(true) };
-        record.metadata = [("agent", text("curl"))].into_iter().collect();
+        record.metadata = Arc::new([("agent", text("curl"))].into_iter().collect());
         let data = [("n", "1"), ("f", "1.0"), ("a.b", "[{\"$x\":null}]"), ("t", "true")];
         record.data = Arc::new(data.map(|(key, json)| (key, Value::from_json(json).unwrap())).into_iter().collect());
         let (key, _) = scratch.created(&record).await;

@@ -38,8 +38,8 @@ pub struct Record {
     pub absolute_end: Timestamp,
     /// How long this session lives, where that differs from the layer's own settings.
     pub lifetime: Lifetime,
-    /// A few small facts about the session that are not the application's data, such as the user agent.
-    pub metadata: Data,
+    /// A few small facts about the session that are not the application's data, such as the user agent. Shared as well.
+    pub metadata: Arc<Data>,
 }
 
 /// What is particular about one session's life, such as "remember me".
@@ -62,7 +62,7 @@ impl Record {
             idle_end,
             absolute_end,
             lifetime: Lifetime::default(),
-            metadata: Data::default(),
+            metadata: Arc::default(),
         }
     }
 

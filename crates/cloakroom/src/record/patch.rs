@@ -8,7 +8,8 @@ use crate::clock::Timestamp;
 
 /// What one request changes in a record. A store applies all of it or nothing.
 ///
-/// A patch names each key at most once, so the order of its changes does not matter; only `clear` comes before them.
+/// A patch names each key at most once, of the data as of the metadata, so the order of its changes does not matter;
+/// only `clear` comes before them.
 ///
 /// ```
 /// use cloakroom::record::{Patch, Value};
@@ -22,9 +23,11 @@ use crate::clock::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
 pub struct Patch {
     clear: bool,
     changes: Vec<(Arc<str>, Change)>,
+    metadata: Vec<(Arc<str>, Option<Value>)>,
     /// Binds the session to this user.
     pub user: Option<UserId>,
     /// What happens to the idle end. Anything but `Keep` is a touch: the store then sets
@@ -34,8 +37,6 @@ pub struct Patch {
     pub absolute_end: Option<Timestamp>,
     /// A new lifetime of its own.
     pub lifetime: Option<Lifetime>,
-    /// Metadata to set, or, where there is no value, to unset.
-    pub metadata: Vec<(Arc<str>, Option<Value>)>,
 }
 
 /// What a patch does to one key.
@@ -119,6 +120,21 @@ impl Patch {
         self.position(key).ok().map(|at| &self.changes[at].1)
     }
 
+    /// Sets a key of the metadata.
+    pub fn set_metadata(&mut self, key: impl Into<Arc<str>>, value: Value) {
+        put(&mut self.metadata, key.into(), Some(value));
+    }
+
+    /// Removes a key of the metadata; fine if it is not there.
+    pub fn unset_metadata(&mut self, key: impl Into<Arc<str>>) {
+        put(&mut self.metadata, key.into(), None);
+    }
+
+    /// The keys of the metadata that it sets or, where there is no value, unsets, in their order.
+    pub fn metadata(&self) -> impl ExactSizeIterator<Item = (&Arc<str>, Option<&Value>)> {
+        self.metadata.iter().map(|(key, value)| (key, value.as_ref()))
+    }
+
     /// Whether it changes more than the times of a touch.
     pub fn changes_data(&self) -> bool {
         self.clear
@@ -155,10 +171,13 @@ impl Patch {
         if self.clear || !self.changes.is_empty() {
             self.apply_to_data(Arc::make_mut(&mut record.data), numbers);
         }
-        for (key, value) in &self.metadata {
-            match value {
-                Some(value) => drop(record.metadata.insert(key.clone(), value.clone())),
-                None => drop(record.metadata.remove(key)),
+        if !self.metadata.is_empty() {
+            let metadata = Arc::make_mut(&mut record.metadata);
+            for (key, value) in &self.metadata {
+                match value {
+                    Some(value) => drop(metadata.insert(key.clone(), value.clone())),
+                    None => drop(metadata.remove(key)),
+                }
             }
         }
         if let Some(user) = &self.user {
@@ -196,7 +215,9 @@ impl Patch {
         }
         self.user = later.user.or(self.user.take());
         self.lifetime = later.lifetime.or(self.lifetime);
-        self.metadata.extend(later.metadata);
+        for (key, value) in later.metadata {
+            put(&mut self.metadata, key, value);
+        }
         self.expiry = later.expiry;
         self.absolute_end = later.absolute_end;
         first_fault
@@ -227,15 +248,24 @@ impl Patch {
     }
 
     fn put(&mut self, key: Arc<str>, change: Change) {
-        match self.position(&key) {
-            Ok(at) => self.changes[at].1 = change,
-            Err(at) => self.changes.insert(at, (key, change)),
-        }
+        put(&mut self.changes, key, change);
     }
 
     fn position(&self, key: &str) -> Result<usize, usize> {
-        self.changes.binary_search_by(|(each, _)| (**each).cmp(key))
+        position(&self.changes, key)
     }
+}
+
+/// Says of a key what happens to it, whatever was said before.
+fn put<T>(sorted: &mut Vec<(Arc<str>, T)>, key: Arc<str>, change: T) {
+    match position(sorted, &key) {
+        Ok(at) => sorted[at].1 = change,
+        Err(at) => sorted.insert(at, (key, change)),
+    }
+}
+
+fn position<T>(sorted: &[(Arc<str>, T)], key: &str) -> Result<usize, usize> {
+    sorted.binary_search_by(|(each, _)| (**each).cmp(key))
 }
 
 /// The sum of a key's value and a number; a missing key counts as 0.
@@ -283,6 +313,20 @@ mod tests {
         assert!(patch.clears());
         patch.add("n", 4).unwrap();
         assert_eq!(patch.change("n"), Some(&Change::Set(Value::from(4))));
+    }
+
+    #[test]
+    fn the_last_word_on_metadata_counts() {
+        let mut patch = Patch::default();
+        patch.set_metadata("b", Value::from(1));
+        patch.unset_metadata("a");
+        patch.unset_metadata("b");
+        let mut later = Patch::default();
+        later.set_metadata("a", Value::from(2));
+        later.set_metadata("0", Value::from(3));
+        patch.then(later).unwrap();
+        let named: Vec<_> = patch.metadata().map(|(key, value)| (&**key, value.and_then(Value::as_i64))).collect();
+        assert_eq!(named, [("0", Some(3)), ("a", Some(2)), ("b", None)]);
     }
 
     #[test]

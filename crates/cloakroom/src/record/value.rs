@@ -262,6 +262,15 @@ mod tests {
     }
 
     #[test]
+    fn floats_come_back_bit_for_bit() {
+        // serde_json rounds these unless it is told not to, by a feature.
+        for number in [-9.214396322336865e-229, 1.9706713652539047e-259, 2.638344616030823e-256, f64::MIN_POSITIVE] {
+            let read: f64 = Value::serialize(&number).unwrap().deserialize().unwrap();
+            assert_eq!(read.to_bits(), number.to_bits(), "{number:?}");
+        }
+    }
+
+    #[test]
     fn half_a_surrogate_pair_is_no_text() {
         for whole in [r#""\ud83d\ude00""#, r#""\\ud83d""#, r#"{"\uD83D\uDE00":"\u00e9"}"#] {
             assert!(Value::from_json(whole).is_ok(), "{whole}");

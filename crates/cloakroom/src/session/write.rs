@@ -169,8 +169,7 @@ impl Inner {
                 Err(error) => return answer.not_done(error.into()),
             };
             match self.settings.store.rotate(key, &new_key, patch, guard, now).await {
-                Ok(Rotated::Done(written)) => {
-                    let handle = self.state().live().map_or_else(|| Handle::new(""), |live| live.handle.clone());
+                Ok(Rotated::Done { written, handle }) => {
                     return Ok(answer.written(patch, written, Some((new_key, handle)), own, now));
                 }
                 Ok(Rotated::Conflict) => return answer.conflict(),

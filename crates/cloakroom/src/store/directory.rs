@@ -1,6 +1,7 @@
 //! Whose sessions there are.
 
 use std::fmt::Debug;
+use std::sync::Arc;
 
 use super::StoreFuture;
 use crate::clock::Timestamp;
@@ -43,7 +44,7 @@ pub struct Entry {
     /// When it ends if nobody touches it.
     pub end: Timestamp,
     /// Its metadata.
-    pub metadata: Data,
+    pub metadata: Arc<Data>,
 }
 
 impl Entry {

@@ -1,4 +1,8 @@
 //! What a store answers. Nothing here is an error: each is a thing that happens to sessions.
+//!
+//! The answers and [`Guard`] can be matched to the end, as can [`Change`](crate::record::Change) and
+//! [`Expiry`](crate::record::Expiry), and that is on purpose: a store must handle or produce each of them, so that
+//! another one breaks stores and must not compile unseen.
 
 use std::sync::Arc;
 
@@ -17,6 +21,7 @@ pub enum Loaded {
 
 /// A record that was found.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Found {
     /// The record.
     pub record: Record,
@@ -24,6 +29,13 @@ pub struct Found {
     pub token: Token,
     /// The record's public name.
     pub handle: Handle,
+}
+
+impl Found {
+    /// A record with its token and its handle.
+    pub fn new(record: Record, token: Token, handle: Handle) -> Found {
+        Found { record, token, handle }
+    }
 }
 
 /// The answer of [`Store::create`](super::Store::create).
@@ -57,7 +69,12 @@ pub enum Applied {
 #[derive(Clone, Debug)]
 pub enum Rotated {
     /// The record has the new key, and the patch is stored.
-    Done(Written),
+    Done {
+        /// What became of the patch.
+        written: Written,
+        /// The record's public name from now on: the same as before where a rotation happens in place.
+        handle: Handle,
+    },
     /// There is no live record with the old key.
     Gone,
     /// There is one, but not in the state that the guard asked for. Nothing was changed.
@@ -70,11 +87,19 @@ pub enum Rotated {
 
 /// What a store tells of a patch that it has stored.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Written {
     /// The state that the record is in now.
     pub token: Token,
     /// The new number of each key that the patch added to.
     pub numbers: Numbers,
+}
+
+impl Written {
+    /// The state after a patch, and the numbers that it counted.
+    pub fn new(token: Token, numbers: Numbers) -> Written {
+        Written { token, numbers }
+    }
 }
 
 /// What a write asks of the record that it finds.
@@ -136,6 +161,15 @@ impl Token {
 }
 
 /// What a store declares about itself; the conformance suite holds it to that.
+///
+/// A store names each that it has, so that one which is thought of later is none that it has declared unawares.
+///
+/// ```
+/// use cloakroom::store::Capabilities;
+///
+/// let capabilities = Capabilities::least().rotating_in_place();
+/// assert!(capabilities.rotates_in_place && !capabilities.remembers_previous_key);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Capabilities {
@@ -147,13 +181,20 @@ pub struct Capabilities {
 }
 
 impl Capabilities {
-    /// All of it: what a layout of one's own is expected to have.
-    pub fn native() -> Capabilities {
-        Capabilities { rotates_in_place: true, remembers_previous_key: true }
-    }
-
     /// None of it: the least that the contract asks.
     pub fn least() -> Capabilities {
         Capabilities { rotates_in_place: false, remembers_previous_key: false }
+    }
+
+    /// And that it [rotates in place](Capabilities::rotates_in_place).
+    #[must_use]
+    pub fn rotating_in_place(self) -> Capabilities {
+        Capabilities { rotates_in_place: true, ..self }
+    }
+
+    /// And that it [remembers previous keys](Capabilities::remembers_previous_key).
+    #[must_use]
+    pub fn remembering_previous_key(self) -> Capabilities {
+        Capabilities { remembers_previous_key: true, ..self }
     }
 }

@@ -214,14 +214,25 @@ pub(crate) fn whole(record: &Record, patch: &Patch) -> Patch {
     whole.user = record.user.clone();
     whole.absolute_end = patch.absolute_end;
     whole.lifetime = Some(record.lifetime);
-    whole.metadata = record.metadata.iter().map(|(key, value)| (key.clone(), Some(value.clone()))).collect();
-    let unset = patch.metadata.iter().filter(|(_, value)| value.is_none());
-    whole.metadata.extend(unset.cloned());
+    copy_metadata(patch, &mut whole);
+    for (key, value) in record.metadata.iter() {
+        whole.set_metadata(key.clone(), value.clone());
+    }
     whole.clear();
     for (key, value) in record.data.iter() {
         whole.set(key.clone(), value.clone());
     }
     whole
+}
+
+/// What a patch does to the metadata, in another patch.
+pub(crate) fn copy_metadata(from: &Patch, to: &mut Patch) {
+    for (key, value) in from.metadata() {
+        match value {
+            Some(value) => to.set_metadata(key.clone(), value.clone()),
+            None => to.unset_metadata(key.clone()),
+        }
+    }
 }
 
 /// The moment in which others come first: about a round trip to a database. Shorter, it would be luck to meet in it.
@@ -231,10 +242,16 @@ pub(crate) async fn pause() {
 
 /// A patch without its changes of data keys, but for those that are chosen.
 pub(crate) fn without_changes(patch: &Patch) -> Patch {
+    let mut other = without_keys(patch);
+    copy_metadata(patch, &mut other);
+    other
+}
+
+/// A patch that names no key, neither of the data nor of the metadata.
+pub(crate) fn without_keys(patch: &Patch) -> Patch {
     let mut other = touch(patch.expiry);
     other.user = patch.user.clone();
     (other.absolute_end, other.lifetime) = (patch.absolute_end, patch.lifetime);
-    other.metadata = patch.metadata.clone();
     if patch.clears() {
         other.clear();
     }

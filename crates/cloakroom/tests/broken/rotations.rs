@@ -1,7 +1,7 @@
 //! Faults of `rotate`, and of what comes after.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use cloakroom::Timestamp;
 use cloakroom::record::{Data, Patch, Record, StoreKey};
@@ -25,7 +25,7 @@ macro_rules! rotate {
 rotate!(TheOldKeyStaysAlive, |inner, turn| {
     let before = found(inner, turn.old, turn.now).await?;
     let rotated = turn.on(inner).await?;
-    if let (Rotated::Done(_), Some(before)) = (&rotated, before) {
+    if let (Rotated::Done { .. }, Some(before)) = (&rotated, before) {
         inner.create(turn.old, &before.record, turn.now).await?;
     }
     Ok(rotated)
@@ -38,7 +38,7 @@ async fn rotated_and<'a>(
     change: impl FnOnce(&Record) -> Record,
 ) -> Answer<Rotated> {
     let rotated = turn.on(inner).await?;
-    if let (Rotated::Done(_), Some(found)) = (&rotated, found(inner, turn.new, turn.now).await?) {
+    if let (Rotated::Done { .. }, Some(found)) = (&rotated, found(inner, turn.new, turn.now).await?) {
         inner.destroy(turn.new, turn.now).await?;
         inner.create(turn.new, &change(&found.record), turn.now).await?;
     }
@@ -61,7 +61,7 @@ rotate!(RotateLosesTheUser, |inner, turn| {
 rotate!(RotateLosesTheMetadata, |inner, turn| {
     let bare = |record: &Record| {
         let mut record = record.clone();
-        record.metadata.clear();
+        record.metadata = Arc::default();
         record
     };
     rotated_and(inner, turn, bare).await
@@ -105,6 +105,14 @@ rotate!(RotateSaysConflictWhenItIsGone, |inner, turn| match turn.on(inner).await
 
 rotate!(RotateMakesTheNewOneFirst, |inner, turn| copied(inner, turn, true).await);
 
+rotate!(RotateTellsTheOldHandle, |inner, turn| {
+    let before = found(inner, turn.old, turn.now).await?;
+    Ok(match (copied(inner, turn, true).await?, before) {
+        (Rotated::Done { written, .. }, Some(before)) => Rotated::Done { written, handle: before.handle },
+        (other, _) => other,
+    })
+});
+
 rotate!(RotateEndsTheOldOneFirst, |inner, turn| copied(inner, turn, false).await);
 
 /// Rotates by a copy, in two steps that others can see between.
@@ -128,7 +136,7 @@ async fn copied<'a>(inner: &'a MemoryStore, turn: Turn<'a>, new_first: bool) -> 
         inner.destroy(turn.old, turn.now).await?;
     }
     Ok(match created {
-        Created::Done { token, .. } => Rotated::Done(Written { token, numbers }),
+        Created::Done { token, handle } => Rotated::Done { written: Written::new(token, numbers), handle },
         Created::Taken => Rotated::Taken,
     })
 }
@@ -162,7 +170,7 @@ impl Wrong for SupersededForEver {
     fn rotate<'a>(&'a self, inner: &'a MemoryStore, turn: Turn<'a>) -> StoreFuture<'a, Rotated> {
         StoreFuture::new(async move {
             let rotated = turn.on(inner).await?;
-            if matches!(rotated, Rotated::Done(_)) {
+            if matches!(rotated, Rotated::Done { .. }) {
                 held(&self.0).insert(*turn.old.digest(), turn.new.clone());
             }
             Ok(rotated)
@@ -187,7 +195,7 @@ impl Wrong for SupersededByTheDead {
     fn rotate<'a>(&'a self, inner: &'a MemoryStore, turn: Turn<'a>) -> StoreFuture<'a, Rotated> {
         StoreFuture::new(async move {
             let rotated = turn.on(inner).await?;
-            if matches!(rotated, Rotated::Done(_)) {
+            if matches!(rotated, Rotated::Done { .. }) {
                 let mut keys = self.0.lock().unwrap_or_else(PoisonError::into_inner);
                 keys.insert(*turn.old.digest(), turn.now);
             }

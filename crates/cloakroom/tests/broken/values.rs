@@ -126,7 +126,7 @@ impl Wrong for TextsAreAddedTo {
                     set.set(name.clone(), Value::from(number + by));
                     let numbers = vec![(name.clone(), number + by)];
                     if let Applied::Done(written) = inner.apply(key, &set, guard, now).await? {
-                        return Ok(Applied::Done(Written { numbers, ..written }));
+                        return Ok(Applied::Done(Written::new(written.token, numbers)));
                     }
                 }
             }

@@ -4,7 +4,7 @@ use cloakroom::Timestamp;
 use cloakroom::record::{Change, Expiry, Patch, Record, StoreKey, Value};
 use cloakroom::store::{Applied, Guard, Loaded, MemoryStore, Store, StoreFuture, Token, Written};
 
-use super::{Wrong, found, json, pause, touch, whole, without_changes};
+use super::{Wrong, copy_metadata, found, json, pause, touch, whole, without_changes, without_keys};
 
 /// Gives a type a wrong `apply`.
 macro_rules! apply {
@@ -60,7 +60,7 @@ apply!(
         pause().await;
         let applied = inner.apply(key, &whole(&record, patch), guard, now).await?;
         Ok(match applied {
-            Applied::Done(written) => Applied::Done(Written { numbers, ..written }),
+            Applied::Done(written) => Applied::Done(Written::new(written.token, numbers)),
             other => other,
         })
     }
@@ -107,7 +107,7 @@ apply!(AddLoadsThenWrites, |inner, key, patch, guard, now| {
         plain.set(name.clone(), Value::from(*number));
     }
     Ok(match inner.apply(key, &plain, guard, now).await? {
-        Applied::Done(written) => Applied::Done(Written { numbers, ..written }),
+        Applied::Done(written) => Applied::Done(Written::new(written.token, numbers)),
         other => other,
     })
 });
@@ -198,7 +198,7 @@ impl Wrong for TokenOfDataOnly {
             let Applied::Done(written) = applied else { return Ok(applied) };
             let after = found(inner, key, now).await?;
             let token = after.map_or(written.token, |after| token_of(&after.record));
-            Ok(Applied::Done(Written { token, ..written }))
+            Ok(Applied::Done(Written::new(token, written.numbers)))
         })
     }
 }
@@ -299,7 +299,7 @@ apply!(ClearComesLast, |inner, key, patch, guard, now| {
 apply!(ClearTakesTheMetadata, |inner, key, patch, guard, now| {
     let mut other = patch.clone();
     if let Some(found) = found(inner, key, now).await?.filter(|_| patch.clears()) {
-        other.metadata.extend(found.record.metadata.iter().map(|(name, _)| (name.clone(), None)));
+        found.record.metadata.iter().for_each(|(name, _)| other.unset_metadata(name.clone()));
     }
     inner.apply(key, &other, guard, now).await
 });
@@ -313,17 +313,22 @@ apply!(UserIsBoundOnce, |inner, key, patch, guard, now| {
 });
 
 apply!(AppliesInTwoSteps, |inner, key, patch, guard, now| {
-    let mut first = patch.clone();
-    let metadata = std::mem::take(&mut first.metadata);
+    let (mut first, mut second) = (without_keys(patch), Patch::default());
+    for (name, change) in patch.changes() {
+        match change {
+            Change::Set(value) => first.set(name.clone(), value.clone()),
+            Change::Unset => first.unset(name.clone()),
+            Change::Add(by) => drop(first.add(name.clone(), *by)),
+        }
+    }
+    copy_metadata(patch, &mut second);
     let applied = inner.apply(key, &first, guard, now).await?;
-    if !matches!(applied, Applied::Done(_)) || metadata.is_empty() {
+    if !matches!(applied, Applied::Done(_)) || second.is_empty() {
         return Ok(applied);
     }
     pause().await;
-    let mut second = Patch::default();
-    second.metadata = metadata;
     Ok(match (applied, inner.apply(key, &second, &Guard::Exists, now).await?) {
-        (Applied::Done(first), Applied::Done(second)) => Applied::Done(Written { numbers: first.numbers, ..second }),
+        (Applied::Done(first), Applied::Done(second)) => Applied::Done(Written::new(second.token, first.numbers)),
         (_, other) => other,
     })
 });

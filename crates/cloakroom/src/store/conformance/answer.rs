@@ -49,7 +49,7 @@ impl Answer for Applied {
 impl Answer for Rotated {
     fn word(&self) -> &'static str {
         match self {
-            Rotated::Done(_) => "Done",
+            Rotated::Done { .. } => "Done",
             Rotated::Gone => "Gone",
             Rotated::Conflict => "Conflict",
             Rotated::Taken => "Taken",

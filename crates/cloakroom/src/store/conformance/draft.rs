@@ -88,7 +88,10 @@ impl Draft {
 
     /// Sets a key of the metadata, or unsets it.
     pub(super) fn metadata(mut self, key: &str, value: Option<Value>) -> Draft {
-        self.0.metadata.push((key.into(), value));
+        match value {
+            Some(value) => self.0.set_metadata(key, value),
+            None => self.0.unset_metadata(key),
+        }
         self
     }
 }

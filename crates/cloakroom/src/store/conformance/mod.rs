@@ -25,6 +25,7 @@ mod answer;
 mod apply;
 mod create;
 mod directory;
+mod directory_races;
 mod draft;
 mod end;
 mod expiry;
@@ -146,6 +147,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         page::CASES,
         races::CASES,
         rotation_races::CASES,
+        directory_races::CASES,
     ];
     subjects.into_iter().flatten()
 }

@@ -194,7 +194,7 @@ async fn odd_keys_are_added_to(t: Trial) -> Verdict {
 
 async fn odd_keys_survive_rotate(t: Trial) -> Verdict {
     let mut record = t.record();
-    (record.data, record.metadata) = (Arc::new(all_odd()), all_odd());
+    (record.data, record.metadata) = (Arc::new(all_odd()), Arc::new(all_odd()));
     let mut session = t.session_of(record).await?;
     t.turn(&mut session, patch(), t.now).await?;
     let mixed = patch().set("a.b", "[1]").set("", "[2]").unset("$x").unset("\0").add("%", 1).add("__proto__", 1);
@@ -203,7 +203,7 @@ async fn odd_keys_survive_rotate(t: Trial) -> Verdict {
 
 async fn odd_keys_of_metadata_come_back(t: Trial) -> Verdict {
     let mut record = t.record();
-    record.metadata = all_odd();
+    record.metadata = Arc::new(all_odd());
     let mut created = t.session_of(record).await?;
     t.holds(&created, t.now).await?;
     let mut session = t.session().await?;
@@ -291,7 +291,7 @@ async fn keys_that_look_alike_are_two(t: Trial) -> Verdict {
     let data: Data = pairs.into_iter().flat_map(|(a, b)| [(a, value("1")), (b, value("2"))]).collect();
     expect(data.len() == 14, "14 keys in the suite's own data", data.len())?;
     let mut record = t.record();
-    (record.data, record.metadata) = (Arc::new(data.clone()), data);
+    (record.data, record.metadata) = (Arc::new(data.clone()), Arc::new(data));
     let session = t.session_of(record).await?;
     t.holds(&session, t.now).await.map(drop)
 }

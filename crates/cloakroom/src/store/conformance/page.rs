@@ -39,6 +39,20 @@ async fn walk(t: &Trial, sessions: &[Session], limit: usize, now: Timestamp) -> 
     Err(Fault::Skipped("the store holds too many other sessions to page through"))
 }
 
+/// The handle of the entry before this one, if there is any.
+pub(super) async fn before(t: &Trial, handle: &Handle) -> Verdict<Option<Handle>> {
+    let mut last = None;
+    for _ in 0..FAR {
+        for entry in page(t, last.as_ref(), 500, t.now).await? {
+            if entry.handle == *handle {
+                return Ok(last);
+            }
+            last = Some(entry.handle);
+        }
+    }
+    Err(Fault::Skipped("the store holds too many other sessions to page through"))
+}
+
 async fn some_sessions(t: &Trial) -> Verdict<Vec<Session>> {
     let mut sessions = Vec::new();
     for _ in 0..3 {

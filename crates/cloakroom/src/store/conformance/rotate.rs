@@ -1,7 +1,7 @@
 //! Rotating: the same session under a new key, and no way back under the old one.
 
 use super::apply::{kinds, touches};
-use super::trial::{Answer, Fault, Session, Trial, Verdict, expect, patch, value};
+use super::trial::{Answer, Fault, Session, Trial, Verdict, answer, expect, patch, value};
 use crate::clock::Timestamp;
 use crate::record::{Expiry, Lifetime, StoreKey};
 use crate::store::{Guard, Loaded, Rotated};
@@ -28,6 +28,7 @@ cases! {
     rotating_again_leaves_one_key_alive,
     rotate_to_its_own_key_does_not_lose_the_session,
     rotate_in_place_keeps_the_handle,
+    rotate_tells_the_handle_that_the_session_has_then,
     rotate_leaves_other_sessions_alone,
 }
 
@@ -136,7 +137,7 @@ async fn rotate_onto_a_taken_key_changes_nothing(t: Trial) -> Verdict {
     }
     // Whichever is told of a session that is gone and a key that is taken: the taken one stays.
     let rotated = t.rotate(&StoreKey::generate()?, &other.key, &patch(), &Guard::Exists, t.at(1)).await?;
-    expect(!matches!(rotated, Rotated::Done(_)), "rotate of a missing key not to be Done", "Done")?;
+    expect(!matches!(rotated, Rotated::Done { .. }), "rotate of a missing key not to be Done", "Done")?;
     t.holds(&other, t.at(1)).await.map(drop)
 }
 
@@ -251,10 +252,37 @@ async fn rotate_in_place_keeps_the_handle(t: Trial) -> Verdict {
         return Err(Fault::Skipped("the store does not rotate in place"));
     }
     let mut session = t.full_session().await?;
+    let created = session.handle.clone();
     for turn in 1..=2 {
         t.turn(&mut session, patch(), t.at(turn)).await?;
-        let handle = t.found(&session.key, t.at(turn)).await?.handle;
-        expect(handle == session.handle, format!("the handle {}", session.handle), handle)?;
+        for handle in [&session.handle, &t.found(&session.key, t.at(turn)).await?.handle] {
+            expect(*handle == created, format!("the handle {created}"), handle)?;
+        }
+    }
+    Ok(())
+}
+
+/// Where a rotation does not happen in place, that is how a session learns its new name.
+async fn rotate_tells_the_handle_that_the_session_has_then(t: Trial) -> Verdict {
+    let mut session = t.full_session().await?;
+    for (turn, draft) in [(1, patch()), (2, patch().set("k", "1")), (3, patch().add("n", 1).touch(t.at(8_000)))] {
+        let new = StoreKey::generate()?;
+        let told = match t.rotate(&session.key, &new, &draft, &Guard::Exists, t.at(turn)).await? {
+            Rotated::Done { handle, .. } => handle,
+            other => return other.must_be("Done", "rotate"),
+        };
+        session.key = new;
+        let loaded = t.found(&session.key, t.at(turn)).await?.handle;
+        expect(loaded == told, format!("the handle that rotate told, {told}, from load"), loaded)?;
+        if let (Some(directory), Some(user)) = (t.store.directory(), &session.record.user) {
+            let listed = answer("list", directory.list(user, t.at(turn)).await)?;
+            let listed: Vec<_> = listed.iter().map(|entry| &entry.handle).collect();
+            expect(
+                listed == [&told],
+                format!("the handle that rotate told, {told}, from list"),
+                format!("{listed:?}"),
+            )?;
+        }
     }
     Ok(())
 }

@@ -76,7 +76,9 @@ async fn of_a_rotate_and_a_create_onto_one_key_one_is_done(t: Trial) -> Verdict 
         let new = StoreKey::generate()?;
         let done = race(2, async |racer| {
             Ok(match racer {
-                0 => matches!(t.rotate(&session.key, &new, &patch(), &Guard::Exists, t.now).await?, Rotated::Done(_)),
+                0 => {
+                    matches!(t.rotate(&session.key, &new, &patch(), &Guard::Exists, t.now).await?, Rotated::Done { .. })
+                }
                 _ => matches!(t.create(&new, &created).await?, Created::Done { .. }),
             })
         })?;
@@ -102,7 +104,9 @@ async fn of_a_rotate_and_a_destroy_one_happens(t: Trial) -> Verdict {
         let new = StoreKey::generate()?;
         let done = race(2, async |racer| {
             Ok(match racer {
-                0 => matches!(t.rotate(&session.key, &new, &patch(), &Guard::Exists, t.now).await?, Rotated::Done(_)),
+                0 => {
+                    matches!(t.rotate(&session.key, &new, &patch(), &Guard::Exists, t.now).await?, Rotated::Done { .. })
+                }
                 _ => t.destroy(&session.key, t.now).await?,
             })
         })?;

@@ -12,10 +12,14 @@ cases! {
 }
 
 /// Numbers that look random and are the same each time.
-struct Dice(u64);
+pub(super) struct Dice(u64);
 
 impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
+    pub(super) fn new(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    pub(super) fn roll(&mut self, sides: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % sides
     }
@@ -54,7 +58,7 @@ fn any_patch(t: &Trial, dice: &mut Dice, second: i64) -> Verdict<Draft> {
 }
 
 async fn a_long_life_ends_as_its_patches_say(t: Trial) -> Verdict {
-    let mut dice = Dice(20_250_614);
+    let mut dice = Dice::new(20_250_614);
     let mut session = t.full_session().await?;
     for second in 1..=250 {
         let (draft, now) = (any_patch(&t, &mut dice, second)?, t.at(second));

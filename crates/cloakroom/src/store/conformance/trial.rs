@@ -10,7 +10,7 @@ pub(super) use super::answer::Answer;
 pub(super) use super::draft::{Draft, patch, text, value};
 use super::same;
 use crate::clock::Timestamp;
-use crate::record::{Handle, IdError, Lifetime, Patch, Record, StoreKey, UserId};
+use crate::record::{Handle, IdError, Lifetime, Patch, Record, StoreKey, UserId, ValueError};
 use crate::store::{Applied, Created, Found, Guard, Loaded, Rotated, Store, StoreError, Token, Written};
 
 /// One rule, and how to find out whether a store keeps it.
@@ -52,6 +52,12 @@ impl Fault {
 
 impl From<IdError> for Fault {
     fn from(error: IdError) -> Fault {
+        Fault::Broken(error.to_string())
+    }
+}
+
+impl From<ValueError> for Fault {
+    fn from(error: ValueError) -> Fault {
         Fault::Broken(error.to_string())
     }
 }
@@ -111,7 +117,7 @@ impl Trial {
         record.created = self.at(-7_200);
         record.seen = self.at(-300);
         record.lifetime = Lifetime { idle: Some(Duration::from_millis(1_234_567)), persistent: Some(true) };
-        record.metadata = [("agent", value(r#""Lynx""#)), ("visits", value("3"))].into_iter().collect();
+        record.metadata = Arc::new([("agent", value(r#""Lynx""#)), ("visits", value("3"))].into_iter().collect());
         Ok(record)
     }
 
@@ -263,11 +269,12 @@ impl Trial {
         let step = Location::caller();
         async move {
             let (patch, new) = (patch.into(), StoreKey::generate()?);
-            let written = match self.rotate(&session.key, &new, &patch, &Guard::Exists, now).await? {
-                Rotated::Done(written) => written,
+            let (written, handle) = match self.rotate(&session.key, &new, &patch, &Guard::Exists, now).await? {
+                Rotated::Done { written, handle } => (written, handle),
                 other => return Err(Fault::at(step, "Done", other.word())),
             };
             let old = std::mem::replace(&mut session.key, new);
+            session.handle = handle;
             session.follow(&patch, &written, now, step)?;
             self.shows(session, now, step).await?;
             Ok(old)

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::trial::{Session, Trial, Verdict, patch, text, value};
+use super::story::Dice;
+use super::trial::{Fault, Session, Trial, Verdict, expect, patch, text, value};
 use crate::record::{Data, MAX_DEPTH, Value};
 
 cases! {
@@ -73,6 +74,13 @@ fn floats() -> Vec<Value> {
     texts.into_iter().map(value).collect()
 }
 
+/// Finite floats of all sizes, the same each time.
+fn random_floats(count: usize) -> Vec<f64> {
+    let mut dice = Dice::new(20_250_615);
+    let bits = std::iter::repeat_with(|| dice.roll(1 << 31) << 33 ^ dice.roll(1 << 31) << 15 ^ dice.roll(1 << 31));
+    bits.map(f64::from_bits).filter(|number| number.is_finite()).take(count).collect()
+}
+
 async fn integers_come_back_exact(t: Trial) -> Verdict {
     let mut values = integers();
     values.push(value("[0,9007199254740993,[-9223372036854775808],{\"n\":9223372036854775807}]"));
@@ -83,7 +91,17 @@ async fn integers_come_back_exact(t: Trial) -> Verdict {
 async fn floats_stay_floats_to_the_last_bit(t: Trial) -> Verdict {
     let mut values = floats();
     values.push(value(r#"[1.0,-0.0,[0.1],{"n":1e300,"z":0.0}]"#));
-    come_back(&t, values).await
+    let random = random_floats(100);
+    values.extend(random.iter().filter_map(|number| Value::serialize(number).ok()));
+    come_back(&t, values).await?;
+    // And as an application reads them.
+    let mut session = t.session().await?;
+    t.write(&mut session, patch().set_value("floats", Value::serialize(&random)?), t.now).await?;
+    let found = t.found(&session.key, t.now).await?.record;
+    let read = found.data.get("floats").and_then(|value| value.deserialize::<Vec<f64>>().ok()).unwrap_or_default();
+    let other = random.iter().zip(&read).find(|(wanted, saw)| wanted.to_bits() != saw.to_bits());
+    expect(read.len() == random.len(), format!("{} floats", random.len()), read.len())?;
+    other.map_or(Ok(()), |(wanted, saw)| Err(Fault::expected(format!("{wanted:?}"), format!("{saw:?}"))))
 }
 
 fn texts() -> Vec<Value> {
@@ -234,7 +252,7 @@ fn all() -> Data {
 
 async fn odd_values_of_metadata_come_back(t: Trial) -> Verdict {
     let mut record = t.record();
-    record.metadata = all();
+    record.metadata = Arc::new(all());
     let created = t.session_of(record).await?;
     t.holds(&created, t.now).await?;
     let mut session = t.session().await?;

@@ -3,11 +3,15 @@
 mod directory;
 mod shard;
 
+use std::error::Error;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use self::shard::{Digest, Rank, Shard};
-use super::{Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreFuture};
+use super::{
+    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
+};
 use crate::clock::Timestamp;
 use crate::record::{Handle, Patch, Record, StoreKey};
 
@@ -16,8 +20,11 @@ const SHARDS: usize = 16;
 /// Keeps sessions in memory: fast, bounded, and gone when the process ends.
 ///
 /// When it is full, room is made for a new session: expired ones leave first, then the anonymous session that was idle
-/// for longest; a user's session only when no anonymous one is left. So a flood of visitors can't push out who has
-/// logged in; and where all are users, the visitor's new session is the one to go. Each eviction is a `tracing` event and counted in [`stats`](MemoryStore::stats).
+/// for longest; a user's session only for another user's. So a flood of visitors can't push out who has logged in.
+/// Where all are users, a visitor's new session is not stored, and [`create`](Store::create) fails as
+/// [`Unavailable`](super::StoreErrorKind::Unavailable): the visitor gets a 503 until somebody leaves. To log in needs
+/// no room: the session is there already. Each eviction is a `tracing` event, of a user's session at `WARN` and of an
+/// anonymous one at `DEBUG`, and counted in [`stats`](MemoryStore::stats).
 ///
 /// Expired sessions leave while others come; no background task is needed.
 ///
@@ -27,11 +34,14 @@ const SHARDS: usize = 16;
 /// let store = MemoryStore::with_capacity(1_000);
 /// assert_eq!(store.stats().sessions, 0);
 /// ```
-#[derive(Debug)]
 pub struct MemoryStore {
     shards: [Mutex<Shard>; SHARDS],
     capacity: usize,
+    /// How many are in the shards. It changes only under the lock of the shard that one comes to or leaves, so that who
+    /// holds all locks knows it exactly.
     sessions: AtomicUsize,
+    /// How many were ever created.
+    created: AtomicU64,
     evicted_anonymous: AtomicU64,
     evicted_users: AtomicU64,
 }
@@ -65,6 +75,7 @@ impl MemoryStore {
             shards: std::array::from_fn(|_| Mutex::default()),
             capacity: capacity.max(1),
             sessions: AtomicUsize::new(0),
+            created: AtomicU64::new(0),
             evicted_anonymous: AtomicU64::new(0),
             evicted_users: AtomicU64::new(0),
         }
@@ -89,52 +100,82 @@ impl MemoryStore {
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Forgets what left a shard.
+    /// All shards at one moment, locked in the one order that there is for more than one.
+    fn all_shards(&self) -> [MutexGuard<'_, Shard>; SHARDS] {
+        std::array::from_fn(|index| self.shard_at(index))
+    }
+
+    /// Counts out what left a shard, while that is locked.
     fn left(&self, count: usize) {
         self.sessions.fetch_sub(count, Ordering::Relaxed);
     }
 
-    fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Created {
-        let (created, full) = {
+    /// Counts one in if there is room, while its shard is locked.
+    fn enter(&self) -> bool {
+        let more = |sessions| (sessions < self.capacity).then_some(sessions + 1);
+        self.sessions.fetch_update(Ordering::Relaxed, Ordering::Relaxed, more).is_ok()
+    }
+
+    fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created, StoreError> {
+        {
             let mut shard = self.shard_of(key.digest());
             self.left(shard.remove_expired(2, now));
-            let created = shard.create(*key.digest(), record.clone());
-            let came = usize::from(matches!(created, Created::Done { .. }));
-            // Counted under the lock: whoever ends it at once must not count it out before it is counted in.
-            (created, self.sessions.fetch_add(came, Ordering::Relaxed) + came > self.capacity)
-        };
-        if full {
-            self.make_room(now);
-        }
-        created
-    }
-
-    fn make_room(&self, now: Timestamp) {
-        while self.sessions.load(Ordering::Relaxed) > self.capacity {
-            let expired: usize = (0..SHARDS).map(|index| self.shard_at(index).remove_expired(1, now)).sum();
-            self.left(expired);
-            if expired == 0 && !self.evict_one() {
-                return;
+            if shard.has(key.digest()) {
+                return Ok(Created::Taken);
+            }
+            if self.enter() {
+                return Ok(self.place(&mut shard, key, record));
             }
         }
-    }
-
-    /// Evicts the session that is first in the order of eviction over all shards.
-    fn evict_one(&self) -> bool {
-        let first = (0..SHARDS).filter_map(|index| Some((self.shard_at(index).first_to_go()?, index))).min();
-        let Some((rank, index)) = first else { return false };
-        // It may have left or been touched since; then the caller looks again.
-        if let Some(handle) = self.shard_at(index).evict(&rank) {
-            self.left(1);
+        let (created, evicted) = self.create_in_full(key, record, now)?;
+        if let Some((rank, handle)) = evicted {
             self.report(&rank, &handle);
         }
-        true
+        Ok(created)
+    }
+
+    fn place(&self, shard: &mut Shard, key: &StoreKey, record: &Record) -> Created {
+        shard.create(*key.digest(), record.clone(), self.created.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Makes room and takes it in one step, so that nobody else can; tells who had to go.
+    fn create_in_full(
+        &self,
+        key: &StoreKey,
+        record: &Record,
+        now: Timestamp,
+    ) -> Result<(Created, Option<(Rank, Handle)>), StoreError> {
+        let mut shards = self.all_shards();
+        let own = index_of(key.digest());
+        if shards[own].has(key.digest()) {
+            return Ok((Created::Taken, None));
+        }
+        for shard in &mut shards {
+            self.left(shard.remove_expired(1, now));
+        }
+        let mut evicted = None;
+        if !self.enter() {
+            let first =
+                shards.iter().enumerate().filter_map(|(index, shard)| Some((shard.first_to_go()?, index))).min();
+            match first {
+                Some((rank, index)) if record.user.is_some() || !rank.is_user => {
+                    // One goes and one comes: the count stays.
+                    evicted = shards[index].evict(&rank).map(|handle| (rank, handle));
+                }
+                _ => return Err(StoreError::with_source(StoreErrorKind::Unavailable, FullOfUsers)),
+            }
+        }
+        Ok((self.place(&mut shards[own], key, record), evicted))
     }
 
     fn report(&self, rank: &Rank, handle: &Handle) {
-        let counter = if rank.is_user { &self.evicted_users } else { &self.evicted_anonymous };
-        counter.fetch_add(1, Ordering::Relaxed);
-        tracing::info!(%handle, user = rank.is_user, "the memory store is full: a session was evicted");
+        if rank.is_user {
+            self.evicted_users.fetch_add(1, Ordering::Relaxed);
+            tracing::warn!(%handle, user = true, "the memory store is full: a session was evicted");
+        } else {
+            self.evicted_anonymous.fetch_add(1, Ordering::Relaxed);
+            tracing::debug!(%handle, user = false, "the memory store is full: a session was evicted");
+        }
     }
 
     fn load_now(&self, key: &StoreKey, now: Timestamp) -> Loaded {
@@ -160,8 +201,9 @@ impl MemoryStore {
             }
             return match shard.take(old, *new, patch, guard, now) {
                 Ok((slot, written)) => {
+                    let handle = slot.handle.clone();
                     shard.insert(*new, slot);
-                    Rotated::Done(written)
+                    Rotated::Done { written, handle }
                 }
                 Err(refused) => refused,
             };
@@ -174,8 +216,9 @@ impl MemoryStore {
         }
         match from.take(old, *new, patch, guard, now) {
             Ok((slot, written)) => {
+                let handle = slot.handle.clone();
                 to.insert(*new, slot);
-                Rotated::Done(written)
+                Rotated::Done { written, handle }
             }
             Err(refused) => refused,
         }
@@ -184,12 +227,42 @@ impl MemoryStore {
     fn sweep_now(&self, limit: usize, now: Timestamp) -> usize {
         let mut removed = 0;
         for index in 0..SHARDS {
-            removed += self.shard_at(index).remove_expired(limit - removed, now);
+            let mut shard = self.shard_at(index);
+            let expired = shard.remove_expired(limit - removed, now);
+            self.left(expired);
+            removed += expired;
         }
-        self.left(removed);
         removed
     }
+
+    fn destroy_now(&self, digest: &Digest, now: Timestamp) -> bool {
+        let mut shard = self.shard_of(digest);
+        let Some(slot) = shard.remove(digest) else { return false };
+        self.left(1);
+        slot.record.is_live(now)
+    }
 }
+
+/// Only what tells nothing of any session.
+impl fmt::Debug for MemoryStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let MemoryStats { sessions, capacity, .. } = self.stats();
+        let mut debug = f.debug_struct("MemoryStore");
+        debug.field("sessions", &sessions).field("capacity", &capacity).finish_non_exhaustive()
+    }
+}
+
+/// There is nobody whom a visitor may push out.
+#[derive(Debug)]
+struct FullOfUsers;
+
+impl fmt::Display for FullOfUsers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the memory store is full of users' sessions")
+    }
+}
+
+impl Error for FullOfUsers {}
 
 impl Default for MemoryStore {
     fn default() -> MemoryStore {
@@ -203,7 +276,7 @@ impl Store for MemoryStore {
     }
 
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> StoreFuture<'a, Created> {
-        StoreFuture::ready(Ok(self.create_now(key, record, now)))
+        StoreFuture::ready(self.create_now(key, record, now))
     }
 
     fn apply<'a>(
@@ -228,9 +301,7 @@ impl Store for MemoryStore {
     }
 
     fn destroy<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, bool> {
-        let removed = self.shard_of(key.digest()).remove(key.digest());
-        self.left(usize::from(removed.is_some()));
-        StoreFuture::ready(Ok(removed.is_some_and(|slot| slot.record.is_live(now))))
+        StoreFuture::ready(Ok(self.destroy_now(key.digest(), now)))
     }
 
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<'_, usize> {
@@ -238,7 +309,7 @@ impl Store for MemoryStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::native()
+        Capabilities::least().rotating_in_place().remembering_previous_key()
     }
 
     fn directory(&self) -> Option<&dyn Directory> {

@@ -1,6 +1,6 @@
 //! One part of the memory store, behind one lock.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
 
 use base64::Engine as _;
@@ -15,60 +15,58 @@ pub(super) type Digest = [u8; 32];
 
 /// Digests are uniform already, and nobody can choose one: only ids that the server has drawn get here.
 type ByDigest<T> = HashMap<Digest, T, BuildHasherDefault<FirstBytes>>;
+type Digests = HashSet<Digest, BuildHasherDefault<FirstBytes>>;
 
 /// The records of one shard, and their orders of leaving.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Shard {
     slots: ByDigest<Slot>,
     by_end: BTreeSet<(Timestamp, Digest)>,
     by_rank: BTreeSet<Rank>,
-    by_user: HashMap<UserId, Vec<Digest>>,
+    by_user: HashMap<UserId, Digests>,
     /// Where the records that were rotated away from a key went, and the order in which that may be forgotten.
     successors: ByDigest<Digest>,
     forget: VecDeque<(Timestamp, Digest)>,
-    /// How many records were ever created here.
-    created: u64,
 }
 
 /// A record in its place.
-#[derive(Debug)]
 pub(super) struct Slot {
     pub(super) record: Record,
     pub(super) handle: Handle,
+    /// How many were created before it in the whole store.
+    number: u64,
     version: i64,
     previous: Option<Previous>,
 }
 
-#[derive(Debug)]
 struct Previous {
     key: Digest,
     until: Timestamp,
 }
 
-/// The order of eviction: anonymous sessions before users', among each the longest idle first.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+/// The order of eviction: anonymous sessions before users', among each the longest idle first, and the first created of
+/// those that were seen at the same moment.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Rank {
     pub(super) is_user: bool,
     seen: Timestamp,
+    number: u64,
     key: Digest,
 }
 
 impl Shard {
     pub(super) fn find(&self, key: &Digest, now: Timestamp) -> Option<Found> {
         let slot = self.slots.get(key).filter(|slot| slot.record.is_live(now))?;
-        Some(Found { record: slot.record.clone(), token: slot.token(), handle: slot.handle.clone() })
+        Some(Found::new(slot.record.clone(), slot.token(), slot.handle.clone()))
     }
 
     pub(super) fn has(&self, key: &Digest) -> bool {
         self.slots.contains_key(key)
     }
 
-    pub(super) fn create(&mut self, key: Digest, record: Record) -> Created {
-        if self.has(&key) {
-            return Created::Taken;
-        }
-        self.created += 1;
-        let slot = Slot { record, handle: handle_for(&key, self.created), version: 1, previous: None };
+    /// Puts a record in its place, under a key that is known to be free.
+    pub(super) fn create(&mut self, key: Digest, record: Record, number: u64) -> Created {
+        let slot = Slot { record, handle: handle_for(&key, number), number, version: 1, previous: None };
         let created = Created::Done { token: slot.token(), handle: slot.handle.clone() };
         self.insert(key, slot);
         created
@@ -79,11 +77,15 @@ impl Shard {
         if !slot.allows(guard) {
             return Applied::Conflict;
         }
-        let before = Places::of(key, slot);
+        let (before, user) = (Places::of(key, slot), slot.user_before(patch));
         let Ok(written) = slot.change(patch, now) else { return Applied::WrongType };
         let after = Places::of(key, slot);
+        if let Some(user) = user {
+            unlist(&mut self.by_user, key, user.as_ref());
+            list(&mut self.by_user, key, slot.record.user.as_ref());
+        }
         if before != after {
-            self.leave(key, before);
+            self.leave(key, &before);
             self.enter(key, after);
         }
         Applied::Done(written)
@@ -104,10 +106,11 @@ impl Shard {
         if !slot.allows(guard) {
             return Err(Rotated::Conflict);
         }
-        let before = Places::of(old, slot);
+        let (before, user) = (Places::of(old, slot), slot.user_before(patch));
         let Ok(written) = slot.change(patch, now) else { return Err(Rotated::WrongType) };
         let Some(mut slot) = self.slots.remove(old) else { return Err(Rotated::Gone) };
-        self.leave(old, before);
+        self.leave(old, &before);
+        unlist(&mut self.by_user, old, user.as_ref().unwrap_or(&slot.record.user).as_ref());
         let until = now + SUPERSEDED_FOR;
         slot.previous = Some(Previous { key: *old, until });
         self.remember(*old, new, until, now);
@@ -116,12 +119,14 @@ impl Shard {
 
     pub(super) fn insert(&mut self, key: Digest, slot: Slot) {
         self.enter(&key, Places::of(&key, &slot));
+        list(&mut self.by_user, &key, slot.record.user.as_ref());
         self.slots.insert(key, slot);
     }
 
     pub(super) fn remove(&mut self, key: &Digest) -> Option<Slot> {
         let slot = self.slots.remove(key)?;
-        self.leave(key, Places::of(key, &slot));
+        self.leave(key, &Places::of(key, &slot));
+        unlist(&mut self.by_user, key, slot.record.user.as_ref());
         Some(slot)
     }
 
@@ -136,7 +141,7 @@ impl Shard {
     }
 
     pub(super) fn first_to_go(&self) -> Option<Rank> {
-        self.by_rank.first().cloned()
+        self.by_rank.first().copied()
     }
 
     /// Removes the record with this rank, if it still has it.
@@ -170,7 +175,10 @@ impl Shard {
     }
 
     fn remember(&mut self, old: Digest, new: Digest, until: Timestamp, now: Timestamp) {
-        while self.forget.front().is_some_and(|(until, _)| *until <= now) {
+        // What is to be remembered for far too long was told so by a clock that has been set back since. Requests bring
+        // their own `now` and overtake each other, so it is not for a little that anything is forgotten.
+        let far = now + SUPERSEDED_FOR * 2;
+        while self.forget.front().is_some_and(|(until, _)| *until <= now || *until > far) {
             if let Some((_, key)) = self.forget.pop_front() {
                 self.successors.remove(&key);
             }
@@ -182,21 +190,27 @@ impl Shard {
     fn enter(&mut self, key: &Digest, places: Places) {
         self.by_end.insert((places.end, *key));
         self.by_rank.insert(places.rank);
-        if let Some(user) = places.user {
-            self.by_user.entry(user).or_default().push(*key);
-        }
     }
 
-    fn leave(&mut self, key: &Digest, places: Places) {
+    fn leave(&mut self, key: &Digest, places: &Places) {
         self.by_end.remove(&(places.end, *key));
         self.by_rank.remove(&places.rank);
-        let Some(user) = places.user else { return };
-        if let Some(keys) = self.by_user.get_mut(&user) {
-            keys.retain(|each| each != key);
-            if keys.is_empty() {
-                self.by_user.remove(&user);
-            }
-        }
+    }
+}
+
+fn list(by_user: &mut HashMap<UserId, Digests>, key: &Digest, user: Option<&UserId>) {
+    let Some(user) = user else { return };
+    match by_user.get_mut(user) {
+        Some(keys) => drop(keys.insert(*key)),
+        None => drop(by_user.insert(user.clone(), Digests::from_iter([*key]))),
+    }
+}
+
+fn unlist(by_user: &mut HashMap<UserId, Digests>, key: &Digest, user: Option<&UserId>) {
+    let Some((user, keys)) = user.and_then(|user| Some((user, by_user.get_mut(user)?))) else { return };
+    keys.remove(key);
+    if keys.is_empty() {
+        by_user.remove(user);
     }
 }
 
@@ -212,10 +226,15 @@ impl Slot {
         }
     }
 
+    /// Whose it is, if a patch may change that.
+    fn user_before(&self, patch: &Patch) -> Option<Option<UserId>> {
+        (patch.user.is_some() && patch.user != self.record.user).then(|| self.record.user.clone())
+    }
+
     fn change(&mut self, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
         let numbers = patch.apply_to(&mut self.record, now)?;
         self.version += i64::from(patch.changes_data());
-        Ok(Written { token: self.token(), numbers })
+        Ok(Written::new(self.token(), numbers))
     }
 }
 
@@ -224,7 +243,6 @@ impl Slot {
 struct Places {
     end: Timestamp,
     rank: Rank,
-    user: Option<UserId>,
 }
 
 impl Places {
@@ -232,8 +250,7 @@ impl Places {
         let record = &slot.record;
         Places {
             end: record.end(),
-            rank: Rank { is_user: record.user.is_some(), seen: record.seen, key: *key },
-            user: record.user.clone(),
+            rank: Rank { is_user: record.user.is_some(), seen: record.seen, number: slot.number, key: *key },
         }
     }
 }
@@ -261,5 +278,80 @@ impl Hasher for FirstBytes {
 
     fn finish(&self) -> u64 {
         self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1_000)
+    }
+
+    fn digest(number: u64) -> Digest {
+        Sha256::digest(number.to_be_bytes()).into()
+    }
+
+    fn turn(shard: &mut Shard, number: u64, now: Timestamp) {
+        let (slot, _) = shard
+            .take(&digest(number), digest(number + 1), &Patch::default(), &Guard::Exists, now)
+            .unwrap_or_else(|_| panic!("the session is gone"));
+        shard.insert(digest(number + 1), slot);
+    }
+
+    #[test]
+    fn a_load_copies_neither_data_nor_metadata() {
+        let mut shard = Shard::default();
+        shard.create(digest(0), Record::new(at(0), at(10), at(10)), 0);
+        let [one, two] = [at(1), at(2)].map(|now| shard.find(&digest(0), now).map(|found| found.record));
+        let shared = one.zip(two).map(|(one, two)| {
+            (std::sync::Arc::ptr_eq(&one.data, &two.data), std::sync::Arc::ptr_eq(&one.metadata, &two.metadata))
+        });
+        assert_eq!(shared, Some((true, true)));
+    }
+
+    #[test]
+    fn previous_keys_are_forgotten_though_the_clock_was_set_back() {
+        let (mut shard, hour) = (Shard::default(), 3_600);
+        shard.create(digest(0), Record::new(at(0), at(100 * hour), at(100 * hour)), 0);
+        turn(&mut shard, 0, at(10 * hour));
+        for number in 1..500 {
+            turn(&mut shard, number, at(number as i64));
+        }
+        assert!(shard.forget.len() <= 11 && shard.successors.len() <= 11, "{} keys", shard.forget.len());
+    }
+
+    #[test]
+    fn a_request_that_was_overtaken_makes_nobody_forget() {
+        let (mut shard, end) = (Shard::default(), at(3_600));
+        shard.create(digest(0), Record::new(at(0), end, end), 0);
+        shard.create(digest(100), Record::new(at(0), end, end), 1);
+        turn(&mut shard, 0, at(8));
+        turn(&mut shard, 100, at(7));
+        assert_eq!(shard.successor(&digest(0)), Some(digest(1)));
+    }
+
+    #[test]
+    fn a_user_is_in_the_index_for_as_long_as_a_session_is() {
+        let (mut shard, end) = (Shard::default(), at(3_600));
+        let users = ["ada", "bob"].map(|name| UserId::new(name).unwrap_or_else(|error| panic!("{error}")));
+        shard.create(digest(0), Record::new(at(0), end, end), 0);
+        for user in users.iter().chain(&users) {
+            let mut log_in = Patch::default();
+            log_in.user = Some(user.clone());
+            shard.apply(&digest(0), &log_in, &Guard::Exists, at(1));
+            assert_eq!((shard.by_user.len(), shard.of_user(user).count()), (1, 1));
+        }
+        let mut log_in = Patch::default();
+        log_in.user = Some(users[0].clone());
+        let (slot, _) = shard
+            .take(&digest(0), digest(1), &log_in, &Guard::Exists, at(2))
+            .unwrap_or_else(|_| panic!("the session is gone"));
+        assert!(shard.by_user.is_empty());
+        shard.insert(digest(1), slot);
+        assert_eq!(shard.of_user(&users[0]).count(), 1);
+        shard.remove(&digest(1));
+        assert!(shard.by_user.is_empty() && shard.by_end.is_empty() && shard.by_rank.is_empty());
     }
 }
