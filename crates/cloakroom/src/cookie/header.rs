@@ -23,12 +23,22 @@ use http::header::COOKIE;
 ///
 /// [RFC 6265bis, section 4.2.2]: https://httpwg.org/http-extensions/draft-ietf-httpbis-rfc6265bis.html#section-4.2.2
 pub fn values<'a>(headers: &'a HeaderMap, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
-    headers
-        .get_all(COOKIE)
-        .iter()
-        .flat_map(|line| pairs(line.as_bytes()))
-        .filter(move |(found, _)| *found == name.as_bytes())
-        .map(|(_, value)| value)
+    headers.get_all(COOKIE).iter().flat_map(move |line| named(line.as_bytes(), name.as_bytes()))
+}
+
+/// The values of the [`pairs`] of one name. Looks for the name first, and at the rest of a piece only if it is there.
+fn named<'a>(header: &'a [u8], name: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+    // A name with these is never read. Without them, the first `=` behind the name is the first one of the piece.
+    let is_possible = trim(name).len() == name.len() && !name.contains(&b'=');
+    let mut pairs = pairs(if is_possible { header } else { &[] });
+    std::iter::from_fn(move || {
+        loop {
+            let piece = trim_start(pairs.next_piece()?);
+            if let Some([b'=', value @ ..]) = piece.strip_prefix(name).map(trim_start) {
+                return Some(unquote(trim(value)));
+            }
+        }
+    })
 }
 
 /// The pairs of one `Cookie` header, in their order, raw.
@@ -59,13 +69,23 @@ pub struct Pairs<'a> {
     rest: &'a [u8],
 }
 
+impl<'a> Pairs<'a> {
+    /// What lies before the next semicolon.
+    fn next_piece(&mut self) -> Option<&'a [u8]> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let piece;
+        (piece, self.rest) = split_at_byte(self.rest, b';');
+        Some(piece)
+    }
+}
+
 impl<'a> Iterator for Pairs<'a> {
     type Item = (&'a [u8], &'a [u8]);
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.rest.is_empty() {
-            let piece;
-            (piece, self.rest) = split_at_byte(self.rest, b';');
+        while let Some(piece) = self.next_piece() {
             if let Some(equals) = piece.iter().position(|byte| *byte == b'=') {
                 let (name, value) = piece.split_at(equals);
                 return Some((trim(name), unquote(trim(&value[1..]))));
@@ -83,14 +103,30 @@ impl fmt::Debug for Pairs<'_> {
 
 /// What comes before and after the first such byte; all and nothing if there is none.
 fn split_at_byte(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
-    match text.iter().position(|found| *found == byte) {
+    match position(text, byte) {
         Some(at) => (&text[..at], &text[at + 1..]),
         None => (text, &[]),
     }
 }
 
-fn trim(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+/// Where the first such byte is. Compares sixteen at a time, since the compiler makes one instruction of that.
+pub(super) fn position(text: &[u8], byte: u8) -> Option<usize> {
+    let (chunks, _) = text.as_chunks::<16>();
+    let has_byte = |chunk: &[u8; 16]| chunk.iter().fold(false, |has, found| has | (*found == byte));
+    let start = 16 * chunks.iter().take_while(|chunk| !has_byte(chunk)).count();
+    text[start..].iter().position(|found| *found == byte).map(|at| start + at)
+}
+
+fn trim(text: &[u8]) -> &[u8] {
+    let mut text = trim_start(text);
+    while let [rest @ .., b' ' | b'\t'] = text {
+        text = rest;
+    }
+    text
+}
+
+fn trim_start(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
         text = rest;
     }
     text
@@ -103,6 +139,18 @@ pub(super) fn unquote(value: &[u8]) -> &[u8] {
         [b'"'] => &[],
         [b'"', inner @ .., b'"'] => inner,
         _ => value,
+    }
+}
+
+/// Numbers below what is asked for, the same ones in each run (xorshift64).
+#[cfg(test)]
+pub(super) fn random_numbers() -> impl FnMut(usize) -> usize {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as usize % below
     }
 }
 
@@ -136,6 +184,34 @@ mod tests {
         assert_eq!(read("="), []);
         assert_eq!(read("=;"), [("", "")]);
         assert_eq!(read(" = x"), [("", "x")]);
+    }
+
+    #[test]
+    fn values_of_a_name_are_those_of_the_pairs() {
+        let pieces =
+            ["a", "ab", "=", " ", "\t", "\"", ";", "; ", "a=", " a = x", ";a=\"b\"", "b=a=1", "a=xxxxxxxxxxxxxxxxxxx"];
+        let names = ["a", "ab", "", " ", "a ", " a", "\ta", "=", "a=", "a=b", "b=a", "b", ";", "a;", "\"a"];
+        let mut random = random_numbers();
+        for _ in 0..5_000 {
+            let header: String = (0..random(9)).map(|_| pieces[random(pieces.len())]).collect();
+            for name in names.map(str::as_bytes) {
+                let expected: Vec<&[u8]> =
+                    pairs(header.as_bytes()).filter(|(found, _)| *found == name).map(|(_, value)| value).collect();
+                assert_eq!(named(header.as_bytes(), name).collect::<Vec<_>>(), expected, "{name:?} in {header:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_byte_is_found_wherever_it_is() {
+        for length in 0..50 {
+            let mut text = vec![b'a'; length];
+            assert_eq!(position(&text, b';'), None);
+            for at in (0..length).rev() {
+                text[at] = b';';
+                assert_eq!(position(&text, b';'), Some(at));
+            }
+        }
     }
 
     #[test]

@@ -197,7 +197,12 @@ impl KeyRing {
     /// ```
     #[must_use]
     pub fn express_unsign<'a>(&self, signed: &'a str) -> Option<&'a str> {
-        self.unsign(signed.strip_prefix("s:")?)
+        self.express_unsign_by(signed).map(|(value, _)| value)
+    }
+
+    /// [`express_unsign`](Self::express_unsign), and which secret made the signature.
+    pub(crate) fn express_unsign_by<'a>(&self, signed: &'a str) -> Option<(&'a str, usize)> {
+        self.unsign_by(signed.strip_prefix("s:")?)
     }
 
     /// Signs as the npm package `cookie-signature` does: the value, `.` and the signature.
@@ -227,12 +232,17 @@ impl KeyRing {
     /// ```
     #[must_use]
     pub fn unsign<'a>(&self, signed: &'a str) -> Option<&'a str> {
-        let (value, signature) = signed.rsplit_once('.')?;
-        // One byte more than a signature has, since the decoder wants room for whole groups.
-        let mut buffer = [0; 33];
-        let length = STANDARD_NO_PAD.decode_slice(signature, &mut buffer).ok()?;
-        self.verify(value.as_bytes(), &buffer[..length])?;
-        Some(value)
+        self.unsign_by(signed).map(|(value, _)| value)
+    }
+
+    fn unsign_by<'a>(&self, signed: &'a str) -> Option<(&'a str, usize)> {
+        // 32 bytes are 43 characters, none of which is a dot: so the dot before them is the last one.
+        let (value, signature) = signed.split_at_checked(signed.len().checked_sub(43)?)?;
+        let value = value.strip_suffix('.')?;
+        let mut bytes = [0; 32];
+        let length = STANDARD_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
+        let secret = self.verify(value.as_bytes(), &bytes[..length])?;
+        Some((value, secret))
     }
 
     /// HMAC-SHA256 with the newest secret itself.

@@ -2,7 +2,7 @@ use std::borrow::Cow;
 use std::fmt;
 
 use super::error::{CookieError, CookieErrorKind};
-use super::header::unquote;
+use super::header::{position, unquote};
 
 /// The value of a cookie, as it goes over the wire.
 ///
@@ -140,13 +140,50 @@ impl CookieValue {
 /// ```
 #[must_use]
 pub fn decode(raw: &[u8]) -> Cow<'_, str> {
-    if !raw.contains(&b'%') {
+    if position(raw, b'%').is_none() {
         return String::from_utf8_lossy(raw);
     }
-    match try_decode(raw) {
-        Some(text) => Cow::Owned(text),
-        None => String::from_utf8_lossy(raw),
+    let mut buffer = vec![0; raw.len()];
+    if let Some(length) = decode_ascii(raw, &mut buffer) {
+        buffer.truncate(length);
+        if let Ok(text) = String::from_utf8(buffer) {
+            return Cow::Owned(text);
+        }
     }
+    decode_any(raw)
+}
+
+/// [`decode`] that needs no allocation for a value that is ASCII and, decoded, no longer than the buffer.
+pub(crate) fn decode_within<'a>(raw: &'a [u8], buffer: &'a mut [u8]) -> Cow<'a, str> {
+    match decode_ascii(raw, buffer).and_then(|length| std::str::from_utf8(&buffer[..length]).ok()) {
+        Some(text) => Cow::Borrowed(text),
+        None => decode(raw),
+    }
+}
+
+/// The short way for what nearly all values are: ASCII with good escapes of ASCII, which can't make bad UTF-8. Gives the
+/// length of the text, and none if the value is another one or the text is longer than the buffer.
+fn decode_ascii(raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
+    let mut length = 0;
+    let mut rest = raw;
+    loop {
+        let plain;
+        (plain, rest) = rest.split_at(position(rest, b'%').unwrap_or(rest.len()));
+        buffer.get_mut(length..length + plain.len())?.copy_from_slice(plain);
+        length += plain.len();
+        let Some((escape, after)) = rest.split_first_chunk::<3>() else { break };
+        let [_, high, low] = *escape;
+        *buffer.get_mut(length)? = hex(high)? << 4 | hex(low)?;
+        length += 1;
+        rest = after;
+    }
+    // What is left is an escape that was cut off.
+    (rest.is_empty() && buffer[..length].is_ascii()).then_some(length)
+}
+
+/// The long way, for all values.
+fn decode_any(raw: &[u8]) -> Cow<'_, str> {
+    try_decode(raw).map_or_else(|| String::from_utf8_lossy(raw), Cow::Owned)
 }
 
 fn try_decode(raw: &[u8]) -> Option<String> {
@@ -267,6 +304,40 @@ mod tests {
     fn an_escape_does_not_join_with_a_raw_byte() {
         assert_eq!(decode(b"\xc3%A9"), "\u{fffd}%A9");
         assert_eq!(decode("é%41".as_bytes()), "éA");
+    }
+
+    #[test]
+    fn the_short_way_gives_what_the_long_way_gives() {
+        let mut pieces: Vec<&[u8]> =
+            vec![b"%41", b"%7e", b"%25", b"%3A", b"%C3%A9", b"%c3", b"%80", b"%00", b"%7F", b"%ff"];
+        pieces.extend([
+            b"a".as_slice(),
+            b"Z9-_.",
+            b" \t\"",
+            b"%",
+            b"%4",
+            b"%g1",
+            b"%1g",
+            b"%+1",
+            "é".as_bytes(),
+            b"\xc3",
+            b"\xa9",
+        ]);
+        pieces.push(b"a value without any escapes that is longer than a chunk");
+        let check = |raw: &[u8]| {
+            let expected = decode_any(raw);
+            assert_eq!(decode(raw), expected);
+            for room in [0, 1, 8, expected.len().saturating_sub(1), expected.len(), 256] {
+                assert_eq!(decode_within(raw, &mut vec![b'x'; room]), expected, "{} bytes of room", room);
+            }
+        };
+        let mut random = super::super::header::random_numbers();
+        check(b"");
+        for _ in 0..5_000 {
+            let choice = 1 + random(pieces.len());
+            let raw: Vec<&[u8]> = (0..random(12)).map(|_| pieces[random(choice)]).collect();
+            check(&raw.concat());
+        }
     }
 
     #[test]

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 ///
 /// Cloakroom's own are 256 bits from the operating system, as 43 characters of base64url.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SessionId(Box<str>);
+pub struct SessionId(Arc<str>);
 
 impl SessionId {
     /// A new random id.
