@@ -181,7 +181,7 @@ impl KeyRing {
     /// ```
     #[must_use]
     pub fn express_sign(&self, value: &str) -> String {
-        format!("s:{}", self.cookie_signature(value))
+        self.signed("s:", value)
     }
 
     /// The value that Express signed, if it begins with `s:` and one of the keys made the
@@ -216,7 +216,14 @@ impl KeyRing {
     /// ```
     #[must_use]
     pub fn cookie_signature(&self, value: &str) -> String {
-        format!("{value}.{}", STANDARD_NO_PAD.encode(self.sign(value.as_bytes())))
+        self.signed("", value)
+    }
+
+    fn signed(&self, prefix: &str, value: &str) -> String {
+        let mut signed = String::with_capacity(prefix.len() + value.len() + ".".len() + 43);
+        signed.extend([prefix, value, "."]);
+        STANDARD_NO_PAD.encode_string(self.sign(value.as_bytes()), &mut signed);
+        signed
     }
 
     /// The value that `cookie-signature` signed, if one of the keys made the signature. The last
