@@ -181,7 +181,7 @@ impl KeyRing {
     /// ```
     #[must_use]
     pub fn express_sign(&self, value: &str) -> String {
-        format!("s:{}", self.cookie_signature(value))
+        self.signed("s:", value)
     }
 
     /// The value that Express signed, if it begins with `s:` and one of the keys made the
@@ -216,7 +216,14 @@ impl KeyRing {
     /// ```
     #[must_use]
     pub fn cookie_signature(&self, value: &str) -> String {
-        format!("{value}.{}", STANDARD_NO_PAD.encode(self.sign(value.as_bytes())))
+        self.signed("", value)
+    }
+
+    fn signed(&self, prefix: &str, value: &str) -> String {
+        let mut signed = String::with_capacity(prefix.len() + value.len() + ".".len() + 43);
+        signed.extend([prefix, value, "."]);
+        STANDARD_NO_PAD.encode_string(self.sign(value.as_bytes()), &mut signed);
+        signed
     }
 
     /// The value that `cookie-signature` signed, if one of the keys made the signature. The last
@@ -236,12 +243,13 @@ impl KeyRing {
     }
 
     fn unsign_by<'a>(&self, signed: &'a str) -> Option<(&'a str, usize)> {
-        // 32 bytes are 43 characters, none of which is a dot: so the dot before them is the last one.
+        // 32 bytes are 43 characters, none of which is a dot: so the dot before them is the last one. No other number of
+        // characters decodes to 32 bytes, and the decoder needs no room beyond them.
         let (value, signature) = signed.split_at_checked(signed.len().checked_sub(43)?)?;
         let value = value.strip_suffix('.')?;
         let mut bytes = [0; 32];
-        let length = STANDARD_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
-        let secret = self.verify(value.as_bytes(), &bytes[..length])?;
+        STANDARD_NO_PAD.decode_slice(signature, &mut bytes).ok()?;
+        let secret = self.verify(value.as_bytes(), &bytes)?;
         Some((value, secret))
     }
 
@@ -291,5 +299,41 @@ impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.keys.len();
         write!(f, "KeyRing({count} {})", if count == 1 { "key" } else { "keys" })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_accepted_is_what_would_be_written() {
+        let rings = ["new", "old", "unknown"].map(|secret| KeyRing::weak([secret]).unwrap());
+        let ring = KeyRing::weak(["new", "old"]).unwrap();
+        // As `cookie-signature` does it: sign what stands before the last dot, and compare.
+        let expected = |signed: &str| {
+            let (value, _) = signed.rsplit_once('.')?;
+            let secret = rings[..2].iter().position(|ring| ring.cookie_signature(value) == signed)?;
+            Some((value.to_owned(), secret))
+        };
+        let pieces = ["", ".", "a", "é", "s:", "%2B", "=", " ", "+/", "A"];
+        let mut random = super::super::header::random_numbers();
+        let mut accepted = 0;
+        for _ in 0..5_000 {
+            let value: String = (0..random(4)).map(|_| pieces[random(pieces.len())]).collect();
+            let mut signed = rings[random(3)].cookie_signature(&value);
+            for _ in 0..random(3) {
+                let at = signed.char_indices().nth(random(signed.len() + 1)).map_or(signed.len(), |(at, _)| at);
+                match random(3) {
+                    0 => signed.truncate(at),
+                    1 => signed.insert_str(at, pieces[random(pieces.len())]),
+                    _ => signed.replace_range(..at, ""),
+                }
+            }
+            let found = ring.unsign_by(&signed).map(|(value, secret)| (value.to_owned(), secret));
+            assert_eq!(found, expected(&signed), "{signed}");
+            accepted += usize::from(found.is_some());
+        }
+        assert!((1_000..4_000).contains(&accepted), "{accepted} of 5,000 were good");
     }
 }

@@ -42,22 +42,24 @@ impl CookieValue {
     pub fn encode(text: impl AsRef<str>) -> Result<Self, CookieError> {
         const HEX: &[u8; 16] = b"0123456789ABCDEF";
         let text = text.as_ref();
-        if let Some(at) = text.bytes().position(|byte| byte.is_ascii_control()) {
-            return Err(CookieError::new(
-                CookieErrorKind::Value,
-                format!("the cookie's value has a control character, at byte {at}"),
-            ));
-        }
         let mut encoded = String::with_capacity(text.len() + 16);
-        for byte in text.bytes() {
-            if is_unreserved(byte) {
-                encoded.push(char::from(byte));
-            } else {
+        let mut done = 0;
+        for (at, character) in text.char_indices().filter(|(_, character)| !is_unreserved(*character)) {
+            if character.is_ascii_control() {
+                return Err(CookieError::new(
+                    CookieErrorKind::Value,
+                    format!("the cookie's value has a control character, at byte {at}"),
+                ));
+            }
+            encoded.push_str(&text[done..at]);
+            done = at + character.len_utf8();
+            for byte in text[at..done].bytes() {
                 encoded.push('%');
                 encoded.push(char::from(HEX[usize::from(byte >> 4)]));
                 encoded.push(char::from(HEX[usize::from(byte & 15)]));
             }
         }
+        encoded.push_str(&text[done..]);
         Ok(Self(Cow::Owned(encoded)))
     }
 
@@ -222,8 +224,8 @@ fn hex(digit: u8) -> Option<u8> {
     }
 }
 
-fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_.!~*'()".contains(&byte)
+fn is_unreserved(character: char) -> bool {
+    character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.' | '!' | '~' | '*' | '\'' | '(' | ')')
 }
 
 fn is_cookie_octet(byte: u8) -> bool {
@@ -271,6 +273,13 @@ mod tests {
              %60abcdefghijklmnopqrstuvwxyz%7B%7C%7D~"
         );
         assert_eq!(CookieValue::encode(&visible).unwrap().decoded(), visible);
+    }
+
+    #[test]
+    fn what_is_not_ascii_is_encoded_byte_by_byte_and_what_lies_between_stays() {
+        assert_eq!(CookieValue::encode("aé€b😀").unwrap().as_str(), "a%C3%A9%E2%82%ACb%F0%9F%98%80");
+        assert_eq!(CookieValue::encode("\u{80}").unwrap().as_str(), "%C2%80");
+        assert!(CookieValue::encode("é \n").unwrap_err().to_string().contains("at byte 3"));
     }
 
     #[test]
