@@ -75,7 +75,7 @@ where
                 };
                 match session.filter(|session| session.begin_closing()) {
                     Some(session) => {
-                        Commit { response, session: session.clone(), writing: Box::pin(commit(session.clone())) }
+                        Commit { response, session: session.clone(), writing: Box::pin(session.clone().commit()) }
                     }
                     None => {
                         answer::untouched(response.headers_mut());
@@ -95,10 +95,6 @@ where
             }
         }
     }
-}
-
-async fn commit(session: Session) -> Result<(), SessionError> {
-    session.commit().await
 }
 
 #[cfg(feature = "tokio")]

@@ -1,5 +1,6 @@
 //! From a request to its session: the first one that asks makes it load.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -47,7 +48,11 @@ impl Slot {
     }
 
     async fn load(&self, headers: &HeaderMap) -> Result<Session, SessionError> {
-        let session = self.0.session.get_or_try_init(|| load(&self.0.config, headers)).await?;
+        let session = match self.0.session.get() {
+            Some(session) => session,
+            // Boxed, since the futures of the handlers that wait for it hold it, and those are moved about.
+            None => Box::pin(self.0.session.get_or_try_init(|| load(&self.0.config, headers))).await?,
+        };
         if self.0.closed.load(Ordering::SeqCst) {
             session.close();
         }
@@ -87,7 +92,7 @@ async fn find(extensions: &Extensions, headers: &HeaderMap) -> Result<Session, S
 async fn load(config: &Config, headers: &HeaderMap) -> Result<Session, SessionError> {
     let settings = &config.settings;
     let Some(ticket) = ticket::find(config, headers) else { return Ok(Session::empty(settings.clone(), false)) };
-    let answer = within(settings.deadline, settings.store.load(&ticket.key, settings.clock.now())).await;
+    let answer = within(settings.deadline, pin!(settings.store.load(&ticket.key, settings.clock.now()))).await;
     let loaded = match answer {
         Ok(Ok(loaded)) => loaded,
         Ok(Err(error)) => return Err(error.into()),

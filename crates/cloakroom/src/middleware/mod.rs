@@ -27,7 +27,7 @@ pub(crate) async fn mint(
     let config = layer.config();
     let session = crate::Session::empty(config.settings.clone(), false);
     fill(&session)?;
-    session.commit().await?;
+    session.clone().commit().await?;
     let (_, ticket) = session.ticket_due();
     Ok(ticket.and_then(|ticket| ticket::issue(config, &ticket).ok()))
 }

@@ -1,27 +1,27 @@
 //! Bounded waiting. Without the feature `tokio` there is no timer, and the store's own deadline is the only one.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::time::Duration;
 
 /// The deadline has passed.
 #[derive(Debug)]
 pub(crate) struct Elapsed;
 
-/// Waits for a future, but not for longer than `limit`.
+/// Waits for a future, but not for longer than `limit`. The future stays where it is: those of writes are large.
 #[cfg(feature = "tokio")]
-pub(crate) async fn within<T>(limit: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
-    let mut future = std::pin::pin!(future);
-    // A store that answers at once costs no timer.
+pub(crate) async fn within<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Result<F::Output, Elapsed> {
+    // A store that answers at once costs no timer, nor the room for one.
     let first = std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx))).await;
     match first {
         std::task::Poll::Ready(answer) => Ok(answer),
-        std::task::Poll::Pending => tokio::time::timeout(limit, future).await.map_err(|_| Elapsed),
+        std::task::Poll::Pending => Box::pin(tokio::time::timeout(limit, future)).await.map_err(|_| Elapsed),
     }
 }
 
 /// Waits for a future.
 #[cfg(not(feature = "tokio"))]
-pub(crate) async fn within<T>(_: Duration, future: impl Future<Output = T>) -> Result<T, Elapsed> {
+pub(crate) async fn within<F: Future>(_: Duration, future: Pin<&mut F>) -> Result<F::Output, Elapsed> {
     Ok(future.await)
 }
 

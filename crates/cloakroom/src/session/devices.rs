@@ -1,5 +1,7 @@
 //! A user's other sessions, seen from one of them.
 
+use std::pin::pin;
+
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::{Session, within};
 use crate::record::{Handle, UserId};
@@ -76,7 +78,7 @@ impl Session {
     }
 
     async fn ask<T>(&self, answer: StoreFuture<'_, T>) -> Result<T, SessionError> {
-        match within(self.0.settings.deadline, answer).await {
+        match within(self.0.settings.deadline, pin!(answer)).await {
             Ok(answer) => Ok(answer?),
             Err(_) => Err(StoreError::new(StoreErrorKind::Timeout).into()),
         }

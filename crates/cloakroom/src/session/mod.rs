@@ -176,7 +176,8 @@ impl Session {
     /// has ended meanwhile, [`Store`](SessionErrorKind::Store) if the store fails.
     pub async fn increment(&self, key: impl AsRef<str>, by: i64) -> Result<i64, SessionError> {
         let key: Arc<str> = key.as_ref().into();
-        let number = self.0.write(Own::Add { key: key.clone(), by }).await.map_err(|error| error.of_key(&key))?;
+        let number =
+            boxed(self.0.write(Own::Add { key: key.clone(), by })).await.map_err(|error| error.of_key(&key))?;
         number.ok_or_else(|| SessionError::new(SessionErrorKind::WrongType).of_key(&key))
     }
 
@@ -213,7 +214,7 @@ impl Session {
             let value = Value::serialize(&new).map_err(|error| SessionError::from(error).of_key(&name))?;
             Ok((value, new))
         };
-        self.0.replace(key, compute).await
+        boxed(self.0.replace(key, compute)).await
     }
 
     /// Changes the value of a key in place, at once, and gives what `f` gives. A missing key counts as the default.
@@ -249,7 +250,7 @@ impl Session {
             let value = Value::serialize(&new).map_err(|error| SessionError::from(error).of_key(&name))?;
             Ok((value, result))
         };
-        self.0.replace(key, compute).await
+        boxed(self.0.replace(key, compute)).await
     }
 
     /// Writes what is pending, now.
@@ -259,7 +260,7 @@ impl Session {
     /// [`Gone`](SessionErrorKind::Gone) if the session has ended meanwhile, [`Store`](SessionErrorKind::Store) if the
     /// store fails.
     pub async fn save(&self) -> Result<(), SessionError> {
-        self.0.write(Own::Nothing).await.map(drop)
+        boxed(self.0.write(Own::Nothing)).await.map(drop)
     }
 
     /// Gives the session a new id, now; the data stays, the old id is dead. Express calls it regenerate, but that loses
@@ -374,8 +375,8 @@ impl Session {
     }
 
     /// Writes what is pending, for the last time.
-    pub(crate) async fn commit(&self) -> Result<(), SessionError> {
-        let outcome = self.save().await;
+    pub(crate) async fn commit(self) -> Result<(), SessionError> {
+        let outcome = self.0.write(Own::Nothing).await.map(drop);
         self.close();
         outcome
     }
@@ -407,6 +408,11 @@ pub(crate) struct Ticket {
     pub(crate) id: Box<str>,
     pub(crate) end: Timestamp,
     pub(crate) persistent: Option<bool>,
+}
+
+/// Futures of handlers hold those that they wait for, and are moved about; so a large one stays where it is.
+fn boxed<F: Future>(future: F) -> std::pin::Pin<Box<F>> {
+    Box::pin(future)
 }
 
 fn read<T: DeserializeOwned>(key: &str, value: Option<&Value>) -> Result<Option<T>, SessionError> {

@@ -1,5 +1,7 @@
 //! Carries out the steps that [`state`](super::state) decides on, against the store.
 
+use std::pin::pin;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use super::Inner;
@@ -25,14 +27,14 @@ enum Outcome {
 impl Inner {
     /// Writes what is pending, and `own` with it, within the deadline. Gives the new number, if `own` adds.
     pub(super) async fn write(&self, own: Own) -> Result<Option<i64>, SessionError> {
-        let written = within(self.settings.deadline, async {
+        let writing = pin!(async {
             let _turn = self.turn.lock().await;
             if let Own::Add { key, by } = &own {
                 self.state().check_sum(key, *by)?;
             }
             self.write_in_turn(&own).await
         });
-        match written.await {
+        match within(self.settings.deadline, writing).await {
             Ok(Ok(Outcome::Written(number))) => Ok(number),
             // Only a replacement ends so.
             Ok(Ok(Outcome::Conflict)) => Err(SessionError::new(Kind::Contention)),
@@ -47,8 +49,8 @@ impl Inner {
         key: Arc<str>,
         mut f: impl FnMut(Option<Value>) -> Result<(Value, T), SessionError>,
     ) -> Result<T, SessionError> {
-        let mut conflicts = 0;
-        let replaced = within(self.settings.deadline, async {
+        let conflicts = AtomicU32::new(0);
+        let replacing = pin!(async {
             let _turn = self.turn.lock().await;
             loop {
                 // Not under the lock: `f` is the application's, and may look at the session.
@@ -59,14 +61,13 @@ impl Inner {
                     Outcome::Written(_) => return Ok(result),
                     Outcome::Conflict => {}
                 }
-                back_off(conflicts).await;
-                conflicts += 1;
+                back_off(conflicts.fetch_add(1, Ordering::Relaxed)).await;
                 self.reload().await?;
             }
         });
-        match replaced.await {
+        match within(self.settings.deadline, replacing).await {
             Ok(result) => result,
-            Err(_) if conflicts > 0 => {
+            Err(_) if conflicts.load(Ordering::Relaxed) > 0 => {
                 self.state().given_up();
                 Err(SessionError::new(Kind::Contention))
             }
@@ -82,12 +83,13 @@ impl Inner {
                 Step::Nothing => return Ok(Outcome::Written(None)),
                 Step::Gone => return Err(SessionError::new(Kind::Gone)),
                 Step::Destroy(key) => {
-                    self.destroy(&key, now).await?;
+                    Box::pin(self.destroy(&key, now)).await?;
                     continue;
                 }
-                Step::Create(record) => self.create(record, own, now).await?,
+                // The rarer steps are boxed, so that the future of a plain write stays small.
+                Step::Create(record) => Box::pin(self.create(record, own, now)).await?,
                 Step::Apply { key, patch, guard } => self.apply(&key, &patch, &guard, own, now).await?,
-                Step::Rotate { key, patch, guard } => self.rotate(&key, &patch, &guard, own, now).await?,
+                Step::Rotate { key, patch, guard } => Box::pin(self.rotate(&key, &patch, &guard, own, now)).await?,
             };
             match (outcome, own) {
                 // Only the touch minds: all else goes without it.
