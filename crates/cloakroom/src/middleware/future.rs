@@ -63,25 +63,19 @@ where
         let mut commit = match this.commit.take() {
             Some(commit) => commit,
             None => {
-                let handled = ready!(this.handler.poll(cx));
-                let session = this.slot.leave();
-                let mut response = match (handled, session) {
-                    (Ok(response), Some(_)) => response,
-                    (Ok(response), None) => return Poll::Ready(Ok(response)),
-                    (Err(error), _) => {
+                let mut response = match ready!(this.handler.poll(cx)) {
+                    Ok(response) => response,
+                    Err(error) => {
                         this.slot.close();
                         return Poll::Ready(Err(error));
                     }
                 };
-                match session.filter(|session| session.begin_closing()) {
-                    Some(session) => {
-                        Commit { response, session: session.clone(), writing: Box::pin(session.clone().commit()) }
-                    }
-                    None => {
-                        answer::untouched(response.headers_mut());
-                        return Poll::Ready(Ok(response));
-                    }
+                let Some(session) = this.slot.leave() else { return Poll::Ready(Ok(response)) };
+                if !session.begin_closing() {
+                    answer::untouched(response.headers_mut());
+                    return Poll::Ready(Ok(response));
                 }
+                Commit { response, session: session.clone(), writing: Box::pin(session.clone().commit()) }
             }
         };
         match commit.writing.as_mut().poll(cx) {

@@ -430,7 +430,7 @@ impl State {
         self.changes.arrived();
     }
 
-    /// Somebody else has changed the session since it was loaded. Whoever did has touched it.
+    /// Somebody else has changed the session since it was loaded: the touch is left to the next request.
     pub(crate) fn touch_no_more(&mut self) {
         self.touched_by_others = true;
     }

@@ -116,7 +116,7 @@ impl Inner {
         for _ in 0..DRAWS {
             let key = match StoreKey::generate() {
                 Ok(key) => key,
-                Err(error) => return answer.not_done(error.into()),
+                Err(error) => return answer.not_done(Err(error.into())),
             };
             match self.settings.store.create(&key, &record, now).await {
                 Ok(Created::Done { token, handle }) => {
@@ -144,14 +144,11 @@ impl Inner {
         let mut answer = Unanswered::new(self);
         match self.settings.store.apply(key, patch, guard, now).await {
             Ok(Applied::Done(written)) => Ok(answer.written(patch, written, None, own, now)),
-            Ok(Applied::Conflict) => answer.conflict(),
+            Ok(Applied::Conflict) => answer.not_done(Ok(Outcome::Conflict)),
             // A session that has ended needs no touch.
-            Ok(Applied::Gone) if patch.is_touch() => {
-                answer.not_done::<()>(SessionError::new(Kind::Gone)).ok();
-                Ok(Outcome::Written(None))
-            }
-            Ok(Applied::Gone) => answer.not_done(SessionError::new(Kind::Gone)),
-            Ok(Applied::WrongType) => answer.not_done(SessionError::new(Kind::WrongType)),
+            Ok(Applied::Gone) if patch.is_touch() => answer.not_done(Ok(Outcome::Written(None))),
+            Ok(Applied::Gone) => answer.not_done(Err(SessionError::new(Kind::Gone))),
+            Ok(Applied::WrongType) => answer.not_done(Err(SessionError::new(Kind::WrongType))),
             Err(error) => Err(error.into()),
         }
     }
@@ -168,15 +165,15 @@ impl Inner {
         for _ in 0..DRAWS {
             let new_key = match StoreKey::generate() {
                 Ok(key) => key,
-                Err(error) => return answer.not_done(error.into()),
+                Err(error) => return answer.not_done(Err(error.into())),
             };
             match self.settings.store.rotate(key, &new_key, patch, guard, now).await {
                 Ok(Rotated::Done { written, handle }) => {
                     return Ok(answer.written(patch, written, Some((new_key, handle)), own, now));
                 }
-                Ok(Rotated::Conflict) => return answer.conflict(),
-                Ok(Rotated::Gone) => return answer.not_done(SessionError::new(Kind::Gone)),
-                Ok(Rotated::WrongType) => return answer.not_done(SessionError::new(Kind::WrongType)),
+                Ok(Rotated::Conflict) => return answer.not_done(Ok(Outcome::Conflict)),
+                Ok(Rotated::Gone) => return answer.not_done(Err(SessionError::new(Kind::Gone))),
+                Ok(Rotated::WrongType) => return answer.not_done(Err(SessionError::new(Kind::WrongType))),
                 Ok(Rotated::Taken) => {
                     tracing::warn!("a new session id was taken already: is the random source broken?")
                 }
@@ -239,17 +236,11 @@ impl<'a> Unanswered<'a> {
         Outcome::Written(number)
     }
 
-    fn conflict(&mut self) -> Result<Outcome, SessionError> {
+    /// Nothing is written, and that is certain: what was pending still is. Then what follows from it.
+    fn not_done(&mut self, outcome: Result<Outcome, SessionError>) -> Result<Outcome, SessionError> {
         self.answered = true;
         self.inner.state().not_done()?;
-        Ok(Outcome::Conflict)
-    }
-
-    /// Nothing is written, and that is certain.
-    fn not_done<T>(&mut self, error: SessionError) -> Result<T, SessionError> {
-        self.answered = true;
-        self.inner.state().not_done()?;
-        Err(error)
+        outcome
     }
 }
 

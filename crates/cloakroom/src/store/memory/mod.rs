@@ -8,9 +8,10 @@ use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use self::shard::{Digest, Rank, Shard};
+use self::shard::{Digest, Rank, Shard, Slot};
 use super::{
     Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
+    Written,
 };
 use crate::clock::Timestamp;
 use crate::record::{Handle, Patch, Record, StoreKey};
@@ -199,14 +200,8 @@ impl MemoryStore {
             if shard.has(new) {
                 return Rotated::Taken;
             }
-            return match shard.take(old, *new, patch, guard, now) {
-                Ok((slot, written)) => {
-                    let handle = slot.handle.clone();
-                    shard.insert(*new, slot);
-                    Rotated::Done { written, handle }
-                }
-                Err(refused) => refused,
-            };
+            let taken = shard.take(old, *new, patch, guard, now);
+            return hand_over(taken, &mut shard, *new);
         }
         // Both shards stay locked, in one order for all, so that at no moment both keys or neither find the record.
         let (mut low, mut high) = (self.shard_at(at_old.min(at_new)), self.shard_at(at_old.max(at_new)));
@@ -214,14 +209,7 @@ impl MemoryStore {
         if to.has(new) {
             return Rotated::Taken;
         }
-        match from.take(old, *new, patch, guard, now) {
-            Ok((slot, written)) => {
-                let handle = slot.handle.clone();
-                to.insert(*new, slot);
-                Rotated::Done { written, handle }
-            }
-            Err(refused) => refused,
-        }
+        hand_over(from.take(old, *new, patch, guard, now), to, *new)
     }
 
     fn sweep_now(&self, limit: usize, now: Timestamp) -> usize {
@@ -314,6 +302,18 @@ impl Store for MemoryStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+}
+
+/// Puts a record that was taken out into its new place.
+fn hand_over(taken: Result<(Slot, Written), Rotated>, to: &mut Shard, key: Digest) -> Rotated {
+    match taken {
+        Ok((slot, written)) => {
+            let handle = slot.handle.clone();
+            to.insert(key, slot);
+            Rotated::Done { written, handle }
+        }
+        Err(refused) => refused,
     }
 }
 
