@@ -17,8 +17,8 @@ use crate::session::{Session, SessionError, SessionErrorKind};
 impl<S: Sync> FromRequestParts<S> for Session {
     type Rejection = SessionError;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Session, SessionError> {
-        Session::from_parts(parts).await
+    fn from_request_parts(parts: &mut Parts, _: &S) -> impl Future<Output = Result<Session, SessionError>> + Send {
+        Session::from_parts(parts)
     }
 }
 

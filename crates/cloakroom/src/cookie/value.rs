@@ -1,8 +1,10 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memchr;
+
 use super::error::{CookieError, CookieErrorKind};
-use super::header::{position, unquote};
+use super::header::unquote;
 
 /// The value of a cookie, as it goes over the wire.
 ///
@@ -142,7 +144,7 @@ impl CookieValue {
 /// ```
 #[must_use]
 pub fn decode(raw: &[u8]) -> Cow<'_, str> {
-    if position(raw, b'%').is_none() {
+    if memchr(b'%', raw).is_none() {
         return String::from_utf8_lossy(raw);
     }
     let mut buffer = vec![0; raw.len()];
@@ -155,11 +157,12 @@ pub fn decode(raw: &[u8]) -> Cow<'_, str> {
     decode_any(raw)
 }
 
-/// [`decode`] that needs no allocation for a value that is ASCII and, decoded, no longer than the buffer.
-pub(crate) fn decode_within<'a>(raw: &'a [u8], buffer: &'a mut [u8]) -> Cow<'a, str> {
-    match decode_ascii(raw, buffer).and_then(|length| std::str::from_utf8(&buffer[..length]).ok()) {
-        Some(text) => Cow::Borrowed(text),
-        None => decode(raw),
+/// [`decode`], to the bytes of the text, that needs no allocation for a value that is ASCII and, decoded, no longer than the
+/// buffer.
+pub(crate) fn decode_within<'a>(raw: &'a [u8], buffer: &'a mut [u8]) -> Cow<'a, [u8]> {
+    match decode_ascii(raw, buffer) {
+        Some(length) => Cow::Borrowed(&buffer[..length]),
+        None => Cow::Owned(decode(raw).into_owned().into_bytes()),
     }
 }
 
@@ -170,7 +173,7 @@ fn decode_ascii(raw: &[u8], buffer: &mut [u8]) -> Option<usize> {
     let mut rest = raw;
     loop {
         let plain;
-        (plain, rest) = rest.split_at(position(rest, b'%').unwrap_or(rest.len()));
+        (plain, rest) = rest.split_at(memchr(b'%', rest).unwrap_or(rest.len()));
         buffer.get_mut(length..length + plain.len())?.copy_from_slice(plain);
         length += plain.len();
         let Some((escape, after)) = rest.split_first_chunk::<3>() else { break };
@@ -206,7 +209,7 @@ fn try_decode(raw: &[u8]) -> Option<String> {
             }
             text.push_str(std::str::from_utf8(&run).ok()?);
         } else {
-            let plain = rest.iter().position(|byte| *byte == b'%').unwrap_or(rest.len());
+            let plain = memchr(b'%', rest).unwrap_or(rest.len());
             let (plain, after) = rest.split_at(plain);
             text.push_str(&String::from_utf8_lossy(plain));
             rest = after;
@@ -337,7 +340,7 @@ mod tests {
             let expected = decode_any(raw);
             assert_eq!(decode(raw), expected);
             for room in [0, 1, 8, expected.len().saturating_sub(1), expected.len(), 256] {
-                assert_eq!(decode_within(raw, &mut vec![b'x'; room]), expected, "{} bytes of room", room);
+                assert_eq!(*decode_within(raw, &mut vec![b'x'; room]), *expected.as_bytes(), "{} bytes of room", room);
             }
         };
         let mut random = super::super::header::random_numbers();

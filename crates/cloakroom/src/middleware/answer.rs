@@ -1,11 +1,13 @@
 //! What the client gets when the handler has answered and the commit has ended.
 
-use http::header::{CACHE_CONTROL, COOKIE, RETRY_AFTER, SET_COOKIE, VARY};
+use http::header::{CACHE_CONTROL, Entry, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
 use super::config::{Config, OnGone};
 use super::ticket;
 use crate::session::{Session, SessionError, SessionErrorKind, TicketDue};
+
+const VARY_BY_COOKIE: HeaderValue = HeaderValue::from_static("cookie");
 
 /// How long a client is asked to wait for a store that failed.
 const RETRY_AFTER_SECONDS: HeaderValue = HeaderValue::from_static("1");
@@ -89,9 +91,16 @@ fn set_cookie(config: &Config, session: &Session, headers: &mut HeaderMap) -> Re
 }
 
 fn vary_by_cookie(headers: &mut HeaderMap) {
-    let names = headers.get_all(VARY).iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
+    let mut lines = match headers.entry(VARY) {
+        Entry::Vacant(entry) => {
+            entry.insert(VARY_BY_COOKIE);
+            return;
+        }
+        Entry::Occupied(lines) => lines,
+    };
+    let names = lines.iter().flat_map(|line| line.as_bytes().split(|byte| *byte == b','));
     let is_said = names.map(<[u8]>::trim_ascii).any(|name| name == b"*" || name.eq_ignore_ascii_case(b"cookie"));
     if !is_said {
-        headers.append(VARY, HeaderValue::from_name(COOKIE));
+        lines.append(VARY_BY_COOKIE);
     }
 }

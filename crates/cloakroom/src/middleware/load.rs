@@ -1,17 +1,17 @@
 //! From a request to its session: the first one that asks makes it load.
 
 use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Request};
-use tokio::sync::OnceCell;
 
 use super::config::Config;
-use super::ticket;
+use super::ticket::{self, Valid};
+use crate::clock::Timestamp;
 use crate::session::{Session, SessionError, SessionErrorKind, within};
-use crate::store::{Loaded, StoreError, StoreErrorKind};
+use crate::store::{Answer, Loaded, StoreError, StoreErrorKind};
 
 /// The place of a request's session, empty until somebody asks for it.
 #[derive(Clone, Debug)]
@@ -20,14 +20,20 @@ pub(super) struct Slot(Arc<Place>);
 #[derive(Debug)]
 struct Place {
     config: Arc<Config>,
-    session: OnceCell<Session>,
+    ticket: OnceLock<Option<Valid>>,
+    session: OnceLock<Session>,
     /// The response has left: a session that is loaded now can't be committed.
     closed: AtomicBool,
 }
 
 impl Slot {
     pub(super) fn new(config: Arc<Config>) -> Slot {
-        Slot(Arc::new(Place { config, session: OnceCell::new(), closed: AtomicBool::new(false) }))
+        Slot(Arc::new(Place {
+            config,
+            ticket: OnceLock::new(),
+            session: OnceLock::new(),
+            closed: AtomicBool::new(false),
+        }))
     }
 
     pub(super) fn config(&self) -> &Config {
@@ -47,16 +53,50 @@ impl Slot {
         }
     }
 
-    async fn load(&self, headers: &HeaderMap) -> Result<Session, SessionError> {
-        let session = match self.0.session.get() {
-            Some(session) => session,
-            // Boxed, since the futures of the handlers that wait for it hold it, and those are moved about.
-            None => Box::pin(self.0.session.get_or_try_init(|| load(&self.0.config, headers))).await?,
+    /// The session, loaded if nobody has asked for it before. Who asks at the same time may make the store load twice, but all
+    /// get the same session.
+    fn session<'a>(&'a self, headers: &HeaderMap) -> Answer<'a, Result<Session, SessionError>> {
+        if let Some(session) = self.0.session.get() {
+            return Answer::ready(Ok(self.give(session)));
+        }
+        let settings = &self.0.config.settings;
+        let Some(ticket) = self.0.ticket.get_or_init(|| ticket::find(&self.0.config, headers)) else {
+            return Answer::ready(Ok(self.keep(Session::empty(settings.clone(), false))));
         };
+        let now = settings.clock.now();
+        match settings.store.load(&ticket.key, now).into_answer() {
+            Answer::Ready(loaded) => Answer::ready(self.loaded(ticket, loaded.into_inner(), now)),
+            Answer::Boxed(loading) => Answer::wait_for(async move {
+                let loaded = within(settings.deadline, pin!(loading)).await;
+                let loaded = loaded.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::Timeout)));
+                self.loaded(ticket, loaded, now)
+            }),
+        }
+    }
+
+    fn loaded(
+        &self,
+        ticket: &Valid,
+        loaded: Result<Loaded, StoreError>,
+        now: Timestamp,
+    ) -> Result<Session, SessionError> {
+        let settings = self.0.config.settings.clone();
+        Ok(self.keep(match loaded? {
+            Loaded::Found(found) => Session::found(settings, ticket.key.clone(), found, ticket.outdated, now),
+            Loaded::Superseded => Session::empty(settings, true),
+            Loaded::Missing => Session::empty(settings, false),
+        }))
+    }
+
+    fn keep(&self, session: Session) -> Session {
+        self.give(self.0.session.get_or_init(|| session))
+    }
+
+    fn give(&self, session: &Session) -> Session {
         if self.0.closed.load(Ordering::SeqCst) {
             session.close();
         }
-        Ok(session.clone())
+        session.clone()
     }
 }
 
@@ -70,8 +110,8 @@ impl Session {
     ///
     /// [`MissingLayer`](SessionErrorKind::MissingLayer) if no `SessionLayer` has seen the request,
     /// [`Store`](SessionErrorKind::Store) if the store fails.
-    pub async fn from_parts(parts: &Parts) -> Result<Session, SessionError> {
-        find(&parts.extensions, &parts.headers).await
+    pub fn from_parts(parts: &Parts) -> impl Future<Output = Result<Session, SessionError>> + Send {
+        find(&parts.extensions, &parts.headers)
     }
 
     /// The session of a whole request, as [`from_parts`](Session::from_parts).
@@ -84,23 +124,9 @@ impl Session {
     }
 }
 
-async fn find(extensions: &Extensions, headers: &HeaderMap) -> Result<Session, SessionError> {
-    let slot = extensions.get::<Slot>().ok_or_else(|| SessionError::new(SessionErrorKind::MissingLayer))?;
-    slot.load(headers).await
-}
-
-async fn load(config: &Config, headers: &HeaderMap) -> Result<Session, SessionError> {
-    let settings = &config.settings;
-    let Some(ticket) = ticket::find(config, headers) else { return Ok(Session::empty(settings.clone(), false)) };
-    let answer = within(settings.deadline, pin!(settings.store.load(&ticket.key, settings.clock.now()))).await;
-    let loaded = match answer {
-        Ok(Ok(loaded)) => loaded,
-        Ok(Err(error)) => return Err(error.into()),
-        Err(_) => return Err(StoreError::new(StoreErrorKind::Timeout).into()),
-    };
-    Ok(match loaded {
-        Loaded::Found(found) => Session::found(settings.clone(), ticket.key, found, ticket.outdated),
-        Loaded::Superseded => Session::empty(settings.clone(), true),
-        Loaded::Missing => Session::empty(settings.clone(), false),
-    })
+fn find<'a>(extensions: &'a Extensions, headers: &HeaderMap) -> Answer<'a, Result<Session, SessionError>> {
+    match extensions.get::<Slot>() {
+        Some(slot) => slot.session(headers),
+        None => Answer::ready(Err(SessionError::new(SessionErrorKind::MissingLayer))),
+    }
 }

@@ -38,6 +38,7 @@ fn verify(config: &Config, raw: &[u8]) -> Option<Valid> {
     let mut buffer = [0; USUAL];
     let text = cookie::decode_within(raw, &mut buffer);
     let (id, key_number) = config.keys.express_unsign_by(&text)?;
+    let id = std::str::from_utf8(id).ok()?;
     if id.is_empty() {
         return None;
     }
@@ -46,7 +47,7 @@ fn verify(config: &Config, raw: &[u8]) -> Option<Valid> {
 
 /// The Set-Cookie line that hands out a ticket.
 pub(crate) fn issue(config: &Config, ticket: &Ticket) -> Result<HeaderValue, CookieError> {
-    let value = CookieValue::encode(config.keys.express_sign(&ticket.id))?;
+    let value = CookieValue::encode(config.keys.express_sign(ticket.key.plain()))?;
     let mut cookie = config.cookie.clone().with_value(value);
     if ticket.persistent.unwrap_or(config.persistent) {
         cookie = cookie.expires(ticket.end.into());

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::SessionError;
 use super::policy::Remember;
-use crate::record::{Change, Data, Patch, UserId, Value, WrongType, sum};
+use crate::record::{Change, Data, Patch, Record, UserId, Value, WrongType, sum};
 
 /// The bytes that a number may come to take.
 const LONGEST_NUMBER: usize = 20;
@@ -13,10 +13,10 @@ const LONGEST_NUMBER: usize = 20;
 /// The changes of a request that are not known to be stored.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// Being written, until the store answers. Boxed, since most requests write nothing.
-    in_flight: Option<Box<Intent>>,
-    /// To be written.
-    pub(super) pending: Intent,
+    /// Being written, until the store answers. Shared with who writes it.
+    in_flight: Option<Arc<Intent>>,
+    /// To be written; none while there is nothing, as in most requests.
+    pending: Option<Arc<Intent>>,
 }
 
 /// What is to be done to a session in one write.
@@ -33,7 +33,12 @@ pub(super) struct Intent {
 
 impl Intent {
     pub(super) fn is_empty(&self) -> bool {
-        self.patch.is_empty() && !self.rotate && !self.renew && self.remember.is_none()
+        self.patch.is_empty() && !self.asks_for_more()
+    }
+
+    /// Whether there is more to it than the patch.
+    fn asks_for_more(&self) -> bool {
+        self.rotate || self.renew || self.remember.is_some()
     }
 
     /// Makes it this and then `later`.
@@ -46,8 +51,35 @@ impl Intent {
 }
 
 impl Changes {
+    /// What is to be written.
+    pub(super) fn pending(&mut self) -> &mut Intent {
+        Arc::make_mut(self.pending.get_or_insert_default())
+    }
+
+    /// What is to be written, as it is now.
+    pub(super) fn to_write(&self) -> Arc<Intent> {
+        self.pending.clone().unwrap_or_default()
+    }
+
+    pub(super) fn is_anything_pending(&self) -> bool {
+        self.pending.as_ref().is_some_and(|intent| !intent.is_empty())
+    }
+
+    /// Nothing is to be written any more.
+    pub(super) fn drop_pending(&mut self) {
+        self.pending = None;
+    }
+
+    /// Nothing is to be written if the record was so when it was loaded: whoever has changed it since came later.
+    pub(super) fn drop_if_true_of(&mut self, record: &Record) {
+        let is_true = |intent: &Arc<Intent>| !intent.asks_for_more() && intent.patch.is_true_of(record);
+        if self.in_flight.is_none() && self.pending.as_ref().is_some_and(is_true) {
+            self.pending = None;
+        }
+    }
+
     pub(super) fn user(&self) -> Option<&UserId> {
-        self.pending.patch.user.as_ref().or_else(|| self.in_flight.as_ref()?.patch.user.as_ref())
+        [&self.pending, &self.in_flight].into_iter().flatten().find_map(|intent| intent.patch.user.as_ref())
     }
 
     /// The value of a key over the stored one.
@@ -100,7 +132,7 @@ impl Changes {
 
     /// From now on what was pending is being written.
     pub(super) fn depart(&mut self) {
-        self.in_flight = Some(Box::new(std::mem::take(&mut self.pending)));
+        self.in_flight = Some(self.pending.take().unwrap_or_default());
     }
 
     /// What is being written.
@@ -115,10 +147,11 @@ impl Changes {
 
     /// It is not written: all of it is pending again, with what has come since.
     pub(super) fn came_back(&mut self) -> Result<(), WrongType> {
-        let Some(mut all) = self.in_flight.take() else { return Ok(()) };
-        let merged = all.then(std::mem::take(&mut self.pending));
-        self.pending = *all;
-        merged
+        let Some(before) = self.in_flight.take() else { return Ok(()) };
+        match self.pending.replace(before) {
+            Some(since) => self.pending().then(Arc::unwrap_or_clone(since)),
+            None => Ok(()),
+        }
     }
 
     /// Whether a key that was there before the layer `from` is left alone by it and those above.
@@ -131,7 +164,7 @@ impl Changes {
 
     /// The older first.
     fn layers(&self) -> impl Iterator<Item = &Patch> {
-        self.in_flight.as_deref().into_iter().chain(std::iter::once(&self.pending)).map(|intent| &intent.patch)
+        [&self.in_flight, &self.pending].into_iter().flatten().map(|intent| &intent.patch)
     }
 }
 
@@ -150,16 +183,16 @@ mod tests {
     #[test]
     fn the_newest_layer_wins_and_numbers_add_up() {
         let (stored, mut changes) = (stored(), Changes::default());
-        changes.pending.patch.add("n", 10).unwrap();
-        changes.pending.patch.set("b", text("first"));
+        changes.pending().patch.add("n", 10).unwrap();
+        changes.pending().patch.set("b", text("first"));
         changes.depart();
-        changes.pending.patch.add("n", 100).unwrap();
-        changes.pending.patch.unset("a");
+        changes.pending().patch.add("n", 100).unwrap();
+        changes.pending().patch.unset("a");
         assert_eq!(changes.value("n", Some(&stored)).unwrap(), Some(Value::from(111)));
         assert_eq!(changes.value("a", Some(&stored)).unwrap(), None);
         assert_eq!(changes.value("b", None).unwrap(), Some(text("first")));
         assert_eq!(changes.keys(Some(&stored)).iter().map(|key| &**key).collect::<Vec<_>>(), ["b", "n"]);
-        changes.pending.patch.clear();
+        changes.pending().patch.clear();
         assert!(changes.keys(Some(&stored)).is_empty());
         assert_eq!(changes.value("n", Some(&stored)).unwrap(), None);
     }
@@ -167,14 +200,14 @@ mod tests {
     #[test]
     fn what_comes_back_lies_below_what_came_since() {
         let mut changes = Changes::default();
-        changes.pending.patch.set("a", text("old"));
-        changes.pending.patch.add("n", 1).unwrap();
+        changes.pending().patch.set("a", text("old"));
+        changes.pending().patch.add("n", 1).unwrap();
         changes.depart();
-        changes.pending.patch.set("a", text("new"));
-        changes.pending.patch.add("n", 1).unwrap();
+        changes.pending().patch.set("a", text("new"));
+        changes.pending().patch.add("n", 1).unwrap();
         changes.came_back().unwrap();
-        assert_eq!(changes.pending.patch.change("a"), Some(&Change::Set(text("new"))));
-        assert_eq!(changes.pending.patch.change("n"), Some(&Change::Add(2)));
+        assert_eq!(changes.pending().patch.change("a"), Some(&Change::Set(text("new"))));
+        assert_eq!(changes.pending().patch.change("n"), Some(&Change::Add(2)));
         changes.depart();
         changes.arrived();
         assert_eq!(changes.value("a", None).unwrap(), None);
@@ -185,31 +218,31 @@ mod tests {
         let (stored, mut changes) = (stored(), Changes::default());
         // `a` with 8 bytes of JSON, `n` with 1.
         assert_eq!(changes.size_without("x", Some(&stored)), 9 + 2);
-        changes.pending.patch.set("a", text("1"));
+        changes.pending().patch.set("a", text("1"));
         changes.depart();
-        changes.pending.patch.set("a", text("12"));
-        changes.pending.patch.unset("n");
+        changes.pending().patch.set("a", text("12"));
+        changes.pending().patch.unset("n");
         assert_eq!(changes.size_without("x", Some(&stored)), 5);
         assert_eq!(changes.size_without("a", Some(&stored)), 0);
-        changes.pending.patch.add("n", 1).unwrap();
+        changes.pending().patch.add("n", 1).unwrap();
         assert_eq!(changes.size_without("x", Some(&stored)), 5 + 2, "it is set to 1");
-        changes.pending.patch.clear();
+        changes.pending().patch.clear();
         assert_eq!(changes.size_without("x", Some(&stored)), 0);
         let mut adding = Changes::default();
-        adding.pending.patch.add("new", 1).unwrap();
+        adding.pending().patch.add("new", 1).unwrap();
         assert_eq!(adding.size_without("x", Some(&stored)), 11 + 3 + LONGEST_NUMBER);
     }
 
     #[test]
     fn intents_depart_and_come_back_with_their_patch() {
         let mut changes = Changes::default();
-        changes.pending.patch.set("a", text("old"));
+        changes.pending().patch.set("a", text("old"));
         changes.depart();
-        changes.pending.rotate = true;
+        changes.pending().rotate = true;
         changes.arrived();
-        assert!(changes.pending.rotate, "it came after the departure");
+        assert!(changes.pending().rotate, "it came after the departure");
         changes.depart();
         changes.came_back().unwrap();
-        assert!(changes.pending.rotate);
+        assert!(changes.pending().rotate);
     }
 }

@@ -78,8 +78,14 @@ impl Session {
     }
 
     /// The session that a ticket led to.
-    pub(crate) fn found(settings: Arc<Settings>, key: StoreKey, found: Found, outdated_ticket: bool) -> Session {
-        let state = State::found(settings.policy, key, found, outdated_ticket);
+    pub(crate) fn found(
+        settings: Arc<Settings>,
+        key: StoreKey,
+        found: Found,
+        outdated_ticket: bool,
+        now: Timestamp,
+    ) -> Session {
+        let state = State::found(settings.policy, key, found, outdated_ticket, now);
         Session::with(settings, state)
     }
 
@@ -371,7 +377,7 @@ impl Session {
 
     /// The handler has answered: from now on nothing more may wait for the commit. Tells whether there has to be one.
     pub(crate) fn begin_closing(&self) -> bool {
-        self.0.state().begin_closing(self.0.settings.clock.now())
+        self.0.state().begin_closing()
     }
 
     /// Writes what is pending, for the last time.
@@ -391,21 +397,23 @@ impl Session {
         self.0.state().close();
     }
 
-    /// What the response has to say about the ticket, with the id and the absolute end if it is to be issued.
+    /// What the response has to say about the ticket, with what goes into it if it is to be issued.
     pub(crate) fn ticket_due(&self) -> (TicketDue, Option<Ticket>) {
         let state = self.0.state();
-        let ticket = state.live().map(|live| Ticket {
-            id: live.key.plain().into(),
+        let due = state.ticket_due();
+        let live = state.live().filter(|_| due == TicketDue::Issue);
+        let ticket = live.map(|live| Ticket {
+            key: live.key.clone(),
             end: live.record.absolute_end,
             persistent: live.record.lifetime.persistent,
         });
-        (state.ticket_due(), ticket)
+        (due, ticket)
     }
 }
 
 /// What goes into a session cookie.
 pub(crate) struct Ticket {
-    pub(crate) id: Box<str>,
+    pub(crate) key: StoreKey,
     pub(crate) end: Timestamp,
     pub(crate) persistent: Option<bool>,
 }

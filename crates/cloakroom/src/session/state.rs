@@ -38,6 +38,8 @@ pub(crate) struct Live {
     pub(crate) record: Record,
     pub(crate) handle: Handle,
     token: Token,
+    /// When it was loaded, its last touch was old enough for another.
+    touch_is_due: bool,
     /// Its ticket was signed with an older key.
     outdated_ticket: bool,
     /// This request made the id, so nobody else can know it.
@@ -76,18 +78,18 @@ pub(crate) enum Step {
     Create(Record),
     Apply {
         key: StoreKey,
-        patch: Patch,
+        intent: Arc<Intent>,
         guard: Guard,
     },
     Rotate {
         key: StoreKey,
-        patch: Patch,
+        intent: Arc<Intent>,
         guard: Guard,
     },
 }
 
 /// A change that is written at once, on top of what is pending. If the write fails, only what was pending stays so.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Own {
     Nothing,
     Add {
@@ -119,9 +121,10 @@ impl State {
     }
 
     /// With the session that the ticket led to.
-    pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool) -> State {
+    pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool, now: Timestamp) -> State {
         let Found { record, token, handle } = found;
-        let live = Live { key, record, handle, token, outdated_ticket, is_fresh: false };
+        let touch_is_due = policy.is_touch_due(&record, now);
+        let live = Live { key, record, handle, token, touch_is_due, outdated_ticket, is_fresh: false };
         State { live: Some(live), ..State::empty(policy, false) }
     }
 
@@ -150,15 +153,12 @@ impl State {
     }
 
     /// Whether there is anything to write, or being written, a touch that is due among it, or a ticket to speak of.
-    fn is_dirty(&self, now: Timestamp) -> bool {
-        let touch_is_due = || {
-            !self.touched_by_others
-                && self.live.as_ref().is_some_and(|live| self.policy.is_touch_due(&live.record, now))
-        };
+    fn is_dirty(&self) -> bool {
+        let touch_is_due = || !self.touched_by_others && self.live.as_ref().is_some_and(|live| live.touch_is_due);
         self.phase == Phase::Unknown
             || self.refused
             || self.doomed.is_some()
-            || !self.changes.pending.is_empty()
+            || self.changes.is_anything_pending()
             || self.changes.departed().is_some()
             || self.ticket != TicketDue::None
             || touch_is_due()
@@ -169,13 +169,13 @@ impl State {
     pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), SessionError> {
         self.check_open()?;
         self.check_size(key, &value)?;
-        self.changes.pending.patch.set(key, value);
+        self.changes.pending().patch.set(key, value);
         Ok(())
     }
 
     pub(crate) fn unset(&mut self, key: &str) -> Result<(), SessionError> {
         self.check_open()?;
-        self.changes.pending.patch.unset(key);
+        self.changes.pending().patch.unset(key);
         Ok(())
     }
 
@@ -183,19 +183,19 @@ impl State {
         self.check_open()?;
         let value = Value::from(sum(self.value(key)?.as_ref(), by)?);
         self.check_size(key, &value)?;
-        Ok(self.changes.pending.patch.add(key, by)?)
+        Ok(self.changes.pending().patch.add(key, by)?)
     }
 
     pub(crate) fn clear(&mut self) -> Result<(), SessionError> {
         self.check_open()?;
-        self.changes.pending.patch.clear();
+        self.changes.pending().patch.clear();
         Ok(())
     }
 
     pub(crate) fn log_in(&mut self, user: UserId) -> Result<(), SessionError> {
         self.check_open()?;
         let is_other_user = self.user().is_some_and(|before| *before != user);
-        let pending = &mut self.changes.pending;
+        let pending = self.changes.pending();
         if is_other_user {
             // What belongs to one user must not reach the next one.
             pending.patch.clear();
@@ -210,13 +210,13 @@ impl State {
 
     pub(crate) fn rotate(&mut self) -> Result<(), SessionError> {
         self.check_open()?;
-        self.changes.pending.rotate = true;
+        self.changes.pending().rotate = true;
         Ok(())
     }
 
     pub(crate) fn remember(&mut self, remember: Remember) -> Result<(), SessionError> {
         self.check_open()?;
-        self.changes.pending.remember = Some(remember);
+        self.changes.pending().remember = Some(remember);
         Ok(())
     }
 
@@ -227,7 +227,7 @@ impl State {
             self.doomed = Some(live.key);
         }
         self.doomed_in_flight |= self.changes.departed().is_some();
-        self.changes.pending = Intent::default();
+        self.changes.drop_pending();
         if self.ticket == TicketDue::Issue {
             self.ticket = TicketDue::None;
         }
@@ -235,8 +235,11 @@ impl State {
     }
 
     /// From now on nothing more may wait for the commit. Tells whether there has to be one.
-    pub(crate) fn begin_closing(&mut self, now: Timestamp) -> bool {
-        let is_dirty = self.is_dirty(now);
+    pub(crate) fn begin_closing(&mut self) -> bool {
+        if let Some(live) = &self.live {
+            self.changes.drop_if_true_of(&live.record);
+        }
+        let is_dirty = self.is_dirty();
         if self.phase == Phase::Open {
             self.phase = if is_dirty { Phase::Closing } else { Phase::Closed };
         }
@@ -305,7 +308,7 @@ impl State {
     }
 
     fn begin_create(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
-        let pending = &self.changes.pending;
+        let pending = self.changes.to_write();
         let mut patch = pending.patch.clone();
         own.add_to(&mut patch)?;
         if self.superseded && patch.user.is_none() {
@@ -326,22 +329,26 @@ impl State {
 
     fn begin_change(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
         let Some(live) = &self.live else { return Ok(Step::Nothing) };
-        let pending = &self.changes.pending;
-        let mut patch = pending.patch.clone();
-        own.add_to(&mut patch)?;
-        if pending.renew || pending.remember.is_some() {
-            self.policy.renew(&mut patch, &live.record, pending.remember, now);
+        // Shared with what stays behind to come back, until something is added to it for this write alone.
+        let mut intent = self.changes.to_write();
+        if *own != Own::Nothing {
+            own.add_to(&mut Arc::make_mut(&mut intent).patch)?;
+        }
+        if intent.renew || intent.remember.is_some() {
+            let Intent { patch, remember, .. } = Arc::make_mut(&mut intent);
+            self.policy.renew(patch, &live.record, *remember, now);
         }
         let touches = !self.touched_by_others && self.policy.is_touch_due(&live.record, now);
-        if touches && patch.expiry == Expiry::Keep {
-            self.policy.touch(&mut patch, &live.record, now);
+        if touches && intent.patch.expiry == Expiry::Keep {
+            self.policy.touch(&mut Arc::make_mut(&mut intent).patch, &live.record, now);
         }
+        let patch = &intent.patch;
         // Somebody may have ended an idle time of its own meanwhile, which a touch by the old one would bring back.
         let is_own_touch = matches!(patch.expiry, Expiry::AtLeast(_)) && live.record.lifetime.idle.is_some();
         // An id that this request has made is as good as new; and a record remembers one previous id only.
-        let rotates = pending.rotate && !live.is_fresh;
+        let rotates = intent.rotate && !live.is_fresh;
         if patch.is_empty() && !rotates {
-            self.changes.pending.rotate = false;
+            self.changes.drop_pending();
             return Ok(Step::Nothing);
         }
         if rotates && self.phase == Phase::Closed {
@@ -353,7 +360,7 @@ impl State {
             Own::Nothing | Own::Add { .. } => Guard::Exists,
         };
         let key = live.key.clone();
-        let step = if rotates { Step::Rotate { key, patch, guard } } else { Step::Apply { key, patch, guard } };
+        let step = if rotates { Step::Rotate { key, intent, guard } } else { Step::Apply { key, intent, guard } };
         self.changes.depart();
         Ok(step)
     }
@@ -365,7 +372,8 @@ impl State {
             self.doomed = Some(key);
             return;
         }
-        self.live = Some(Live { key, record, handle, token, outdated_ticket: false, is_fresh: true });
+        self.live =
+            Some(Live { key, record, handle, token, touch_is_due: false, outdated_ticket: false, is_fresh: true });
         self.superseded = false;
         self.ticket = TicketDue::Issue;
     }
@@ -389,6 +397,7 @@ impl State {
             self.ticket = TicketDue::Issue;
         }
         live.outdated_ticket = false;
+        live.touch_is_due &= patch.expiry == Expiry::Keep;
         live.token = written.token;
         if let Some((key, handle)) = new_name {
             live.key = key;
@@ -437,7 +446,7 @@ impl State {
 
     /// A write was tried again and again, and not once more: what it would have carried along is not written without it.
     pub(crate) fn given_up(&mut self) {
-        if !self.changes.pending.is_empty() {
+        if self.changes.is_anything_pending() {
             self.phase = Phase::Unknown;
         }
     }

@@ -28,7 +28,7 @@ impl Inner {
     /// Writes what is pending, and `own` with it, within the deadline. Gives the new number, if `own` adds.
     pub(super) async fn write(&self, own: Own) -> Result<Option<i64>, SessionError> {
         let writing = pin!(async {
-            let _turn = self.turn.lock().await;
+            let _turn = self.turn().await;
             if let Own::Add { key, by } = &own {
                 self.state().check_sum(key, *by)?;
             }
@@ -51,7 +51,7 @@ impl Inner {
     ) -> Result<T, SessionError> {
         let conflicts = AtomicU32::new(0);
         let replacing = pin!(async {
-            let _turn = self.turn.lock().await;
+            let _turn = self.turn().await;
             loop {
                 // Not under the lock: `f` is the application's, and may look at the session.
                 let before = self.state().value(&key)?;
@@ -75,6 +75,14 @@ impl Inner {
         }
     }
 
+    /// Waits until no other write is under way.
+    async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        match self.turn.try_lock() {
+            Ok(turn) => turn,
+            Err(_) => Box::pin(self.turn.lock()).await,
+        }
+    }
+
     async fn write_in_turn(&self, own: &Own) -> Result<Outcome, SessionError> {
         loop {
             let now = self.settings.clock.now();
@@ -88,8 +96,10 @@ impl Inner {
                 }
                 // The rarer steps are boxed, so that the future of a plain write stays small.
                 Step::Create(record) => Box::pin(self.create(record, own, now)).await?,
-                Step::Apply { key, patch, guard } => self.apply(&key, &patch, &guard, own, now).await?,
-                Step::Rotate { key, patch, guard } => Box::pin(self.rotate(&key, &patch, &guard, own, now)).await?,
+                Step::Apply { key, intent, guard } => self.apply(&key, &intent.patch, &guard, own, now).await?,
+                Step::Rotate { key, intent, guard } => {
+                    Box::pin(self.rotate(&key, &intent.patch, &guard, own, now)).await?
+                }
             };
             match (outcome, own) {
                 // Only the touch minds: all else goes without it.

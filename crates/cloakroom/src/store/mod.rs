@@ -20,6 +20,7 @@ mod outcome;
 
 pub use directory::{Directory, Entry};
 pub use error::{StoreError, StoreErrorKind};
+pub(crate) use future::Answer;
 pub use future::StoreFuture;
 pub use memory::{MemoryStats, MemoryStore};
 pub use outcome::{Applied, Capabilities, Created, Found, Guard, Loaded, Rotated, Token, Written};

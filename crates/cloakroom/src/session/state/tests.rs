@@ -11,7 +11,7 @@ fn found() -> State {
     let mut record = POLICY.new_record(None, NOW);
     record.data = Arc::new([("n", Value::from(1))].into_iter().collect());
     let found = Found { record, token: Token::version(1), handle: Handle::new("handle") };
-    State::found(POLICY, StoreKey::generate().unwrap(), found, false)
+    State::found(POLICY, StoreKey::generate().unwrap(), found, false, NOW)
 }
 
 fn begin(state: &mut State, now: Timestamp) -> Step {
@@ -36,12 +36,12 @@ fn nothing_changed_is_nothing_to_do() {
 fn a_touch_waits_for_its_interval_and_never_passes_the_absolute_end() {
     let mut state = found();
     assert!(matches!(begin(&mut state, NOW + Duration::from_secs(299)), Step::Nothing));
-    let Step::Apply { patch, .. } = begin(&mut state, NOW + Duration::from_secs(300)) else { panic!("no touch") };
-    assert!(!patch.changes_data());
-    assert_eq!(patch.expiry, Expiry::AtLeast(NOW + HOUR + Duration::from_secs(300)));
+    let Step::Apply { intent, .. } = begin(&mut state, NOW + Duration::from_secs(300)) else { panic!("no touch") };
+    assert!(!intent.patch.changes_data());
+    assert_eq!(intent.patch.expiry, Expiry::AtLeast(NOW + HOUR + Duration::from_secs(300)));
     let late = NOW + Duration::from_secs(24 * 60 * 60 - 1);
-    let Step::Apply { patch, .. } = begin(&mut found(), late) else { panic!("no touch") };
-    assert_eq!(patch.expiry, Expiry::AtLeast(NOW + 24 * HOUR));
+    let Step::Apply { intent, .. } = begin(&mut found(), late) else { panic!("no touch") };
+    assert_eq!(intent.patch.expiry, Expiry::AtLeast(NOW + 24 * HOUR));
 }
 
 #[test]
@@ -75,9 +75,9 @@ fn a_superseded_session_takes_a_log_in_and_nothing_else() {
 fn what_comes_while_a_write_is_under_way_waits_for_the_next() {
     let mut state = found();
     state.set("a", Value::from(1)).unwrap();
-    let Step::Apply { patch, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
+    let Step::Apply { intent, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
     state.log_in(UserId::new("ada").unwrap()).unwrap();
-    state.done(&patch, written(), None, NOW);
+    state.done(&intent.patch, written(), None, NOW);
     assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "a log-in rotates, whatever was under way");
 }
 
@@ -86,9 +86,9 @@ fn what_is_destroyed_while_a_write_is_under_way_is_destroyed_under_its_new_id() 
     let (new_key, name) = (StoreKey::generate().unwrap(), Handle::new("handle"));
     let mut state = found();
     state.rotate().unwrap();
-    let Step::Rotate { patch, .. } = begin(&mut state, NOW) else { panic!("no rotation") };
+    let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("no rotation") };
     state.destroy().unwrap();
-    state.done(&patch, written(), Some((new_key.clone(), name.clone())), NOW);
+    state.done(&intent.patch, written(), Some((new_key.clone(), name.clone())), NOW);
     assert!(matches!(begin(&mut state, NOW), Step::Destroy(key) if key == new_key));
     let mut state = State::empty(POLICY, false);
     state.set("a", Value::from(1)).unwrap();
@@ -103,8 +103,8 @@ fn what_is_destroyed_while_a_write_is_under_way_is_destroyed_under_its_new_id() 
 fn an_id_that_this_request_made_is_not_rotated_again() {
     let mut state = found();
     state.rotate().unwrap();
-    let Step::Rotate { patch, .. } = begin(&mut state, NOW) else { panic!("no rotation") };
-    state.done(&patch, written(), Some((StoreKey::generate().unwrap(), Handle::new("handle"))), NOW);
+    let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("no rotation") };
+    state.done(&intent.patch, written(), Some((StoreKey::generate().unwrap(), Handle::new("handle"))), NOW);
     state.log_in(UserId::new("ada").unwrap()).unwrap();
     assert!(matches!(begin(&mut state, NOW), Step::Apply { .. }));
     assert_eq!(state.ticket_due(), TicketDue::Issue);
@@ -132,18 +132,18 @@ fn a_second_destroy_forgets_no_removal() {
 fn a_ticket_is_issued_only_for_what_the_store_has_done() {
     let mut state = found();
     state.log_in(UserId::new("ada").unwrap()).unwrap();
-    let Step::Rotate { patch, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
+    let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
     assert_eq!(state.ticket_due(), TicketDue::None);
     state.not_done().unwrap();
     assert_eq!(state.ticket_due(), TicketDue::None);
     assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "it is still to be done");
-    state.done(&patch, written(), Some((StoreKey::generate().unwrap(), Handle::new("handle"))), NOW);
+    state.done(&intent.patch, written(), Some((StoreKey::generate().unwrap(), Handle::new("handle"))), NOW);
     assert_eq!(state.ticket_due(), TicketDue::Issue);
     assert!(matches!(begin(&mut state, NOW), Step::Nothing));
     let mut state = found();
     state.set("a", Value::from(1)).unwrap();
-    let Step::Apply { patch, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
-    state.done(&patch, written(), None, NOW);
+    let Step::Apply { intent, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
+    state.done(&intent.patch, written(), None, NOW);
     assert_eq!(state.ticket_due(), TicketDue::None);
     assert_eq!(state.value("a").unwrap(), Some(Value::from(1)));
 }
@@ -177,5 +177,5 @@ fn after_a_failed_write_nothing_is_certain() {
     state.failed();
     assert_eq!(state.begin(&Own::Nothing, NOW).unwrap_err().kind(), Kind::Unknown);
     assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Unknown);
-    assert!(state.begin_closing(NOW));
+    assert!(state.begin_closing());
 }
