@@ -95,6 +95,6 @@ pub use self::name::{CookieName, Prefix};
 pub use self::sealed_jar::{SealedJar, SealedJarMut};
 pub use self::set_cookie::SetCookie;
 pub use self::site::Site;
-pub(crate) use self::value::decode_within;
+pub(crate) use self::value::unescape;
 pub use self::value::{CookieValue, decode};
 pub use self::warning::CookieWarning;

@@ -106,9 +106,14 @@ pub(crate) enum Own {
 impl State {
     /// Without a session yet. `superseded`: the ticket's was rotated away a moment ago.
     pub(crate) fn empty(policy: Policy, superseded: bool) -> State {
+        State::with(policy, None, superseded)
+    }
+
+    #[inline]
+    fn with(policy: Policy, live: Option<Live>, superseded: bool) -> State {
         State {
             policy,
-            live: None,
+            live,
             superseded,
             changes: Changes::default(),
             doomed: None,
@@ -121,11 +126,12 @@ impl State {
     }
 
     /// With the session that the ticket led to.
+    #[inline]
     pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool, now: Timestamp) -> State {
         let Found { record, token, handle } = found;
         let touch_is_due = policy.is_touch_due(&record, now);
         let live = Live { key, record, handle, token, touch_is_due, outdated_ticket, is_fresh: false };
-        State { live: Some(live), ..State::empty(policy, false) }
+        State::with(policy, Some(live), false)
     }
 
     // Reading
