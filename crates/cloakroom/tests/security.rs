@@ -127,6 +127,7 @@ async fn the_cookie_holds_an_id_and_its_signature_and_nothing_else() {
     assert_eq!(id.len(), 43);
     let signature = signature.replace("%2B", "+").replace("%2F", "/");
     assert_eq!(signature.len(), 43, "HMAC-SHA256 in base64: {signature}");
+    assert!(NAME.len() + before.len() < 200, "whatever the session holds: {before}");
 }
 
 #[tokio::test]
