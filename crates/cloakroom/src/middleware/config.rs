@@ -70,17 +70,15 @@ pub struct SessionLayerBuilder {
 
 const DEFAULT_NAME: CookieName = CookieName::from_static("__Host-sid");
 
+const HOUR: Duration = Duration::from_secs(60 * 60);
+
 impl SessionLayerBuilder {
     pub(super) fn new(store: Arc<dyn Store>, keys: KeyRing) -> SessionLayerBuilder {
         SessionLayerBuilder {
             store,
             keys,
             clock: Clock::system(),
-            policy: Policy {
-                idle: Duration::from_secs(60 * 60),
-                absolute: Duration::from_secs(24 * 60 * 60),
-                size_limit: 64 * 1024,
-            },
+            policy: Policy { idle: HOUR, absolute: 24 * HOUR, size_limit: 64 * 1024 },
             deadline: Duration::from_secs(2),
             name: DEFAULT_NAME,
             path: Cow::Borrowed("/"),
@@ -105,6 +103,37 @@ impl SessionLayerBuilder {
     pub fn absolute_timeout(mut self, absolute: Duration) -> SessionLayerBuilder {
         self.policy.absolute = absolute;
         self
+    }
+
+    /// Both timeouts as NIST SP 800-63B-4 has them for AAL1 (section 2.1.3): 30 days in all, and none for idle sessions.
+    ///
+    /// These three set [`absolute_timeout`](SessionLayerBuilder::absolute_timeout) and
+    /// [`idle_timeout`](SessionLayerBuilder::idle_timeout), and nothing else; `docs/security.md` tells what else an assurance
+    /// level asks for. [`remember`](crate::Session::remember) goes beyond them.
+    pub fn nist_aal1_timeouts(self) -> SessionLayerBuilder {
+        self.timeouts(30 * 24 * HOUR, 30 * 24 * HOUR)
+    }
+
+    /// Both timeouts as NIST SP 800-63B-4 has them for AAL2 (section 2.2.3): 24 hours in all, and 1 hour idle, which are
+    /// the defaults too.
+    pub fn nist_aal2_timeouts(self) -> SessionLayerBuilder {
+        self.timeouts(HOUR, 24 * HOUR)
+    }
+
+    /// Both timeouts as NIST SP 800-63B-4 has them for AAL3 (section 2.3.3): 12 hours in all, and 15 minutes idle.
+    ///
+    /// ```
+    /// use cloakroom::{SessionLayer, cookie::KeyRing, store::MemoryStore};
+    ///
+    /// let layer = SessionLayer::builder(MemoryStore::new(), KeyRing::generate()?).nist_aal3_timeouts().build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn nist_aal3_timeouts(self) -> SessionLayerBuilder {
+        self.timeouts(HOUR / 4, 12 * HOUR)
+    }
+
+    fn timeouts(self, idle: Duration, absolute: Duration) -> SessionLayerBuilder {
+        self.idle_timeout(idle).absolute_timeout(absolute)
     }
 
     /// The bytes that the keys and values of one session may take as JSON (default: 65,536).
