@@ -56,7 +56,9 @@ mod axum;
 pub mod testing;
 
 pub use clock::{Clock, Timestamp};
-pub use middleware::{ConfigError, OnGone, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService};
+pub use middleware::{
+    ConfigError, OnGone, OnOutage, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
+};
 pub use record::{Handle, UserId};
 pub use session::{AsKey, Device, Key, Session, SessionError, SessionErrorKind};
 

@@ -2,31 +2,18 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that fails may panic")]
 mod support;
-use axum::Router;
+use axum::Extension;
+use axum::body::Body;
 use axum::routing::get;
 use cloakroom::store::MemoryStore;
 use cloakroom::testing::Browser;
-use cloakroom::{Clock, Session, SessionError, SessionErrorKind as Kind, SessionLayer, Timestamp, cookie::KeyRing};
-use std::future::Future;
+use cloakroom::{Clock, Session, SessionErrorKind as Kind, SessionLayer, Timestamp, cookie::KeyRing};
+use http::{Request, StatusCode};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use support::{Answer, HOUR, Site, routes, visitor};
-
-async fn run<F, Fut>(site: &Site, browser: &mut Browser, act: F) -> Answer
-where
-    F: FnOnce(Session) -> Fut + Send + 'static,
-    Fut: Future<Output = Result<(), SessionError>> + Send + 'static,
-{
-    let act = Arc::new(Mutex::new(Some(act)));
-    let handler = move |session: Session| {
-        let act = act.lock().unwrap().take().unwrap();
-        async move { act(session).await.map(|()| "ok") }
-    };
-    let routes = Router::new().route("/", get(handler)).layer(site.layer.clone());
-    let request = http::Request::get("/").body(axum::body::Body::empty()).unwrap();
-    Answer::read(browser.send(routes, request).await.unwrap()).await
-}
+use support::{HOUR, Result, Site, act, logged_in, routes, visitor};
+use tokio::sync::Barrier;
 
 #[test]
 fn what_computes_an_update_may_look_at_the_session() {
@@ -35,7 +22,7 @@ fn what_computes_an_update_may_look_at_the_session() {
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
             let site = Site::new(routes());
             let mut b = visitor(&site).await;
-            run(&site, &mut b, |s| async move {
+            act(&site, &mut b, |s| async move {
                 let t = s.clone();
                 s.update("n", move |n: Option<i64>| {
                     let _ = t.user();
@@ -55,7 +42,7 @@ fn what_computes_an_update_may_look_at_the_session() {
 async fn an_increment_on_top_of_an_insert_tells_its_number() {
     let site = Site::new(routes());
     let mut b = visitor(&site).await;
-    let a = run(&site, &mut b, |s| async move {
+    let a = act(&site, &mut b, |s| async move {
         s.insert("n", 5)?;
         let r = s.increment("n", 1).await;
         assert_eq!(r.unwrap(), 6);
@@ -70,7 +57,7 @@ async fn an_increment_after_the_log_in_of_another_user_tells_its_number() {
     let site = Site::new(routes());
     let mut b = visitor(&site).await;
     site.get(&mut b, "/login/ada").await;
-    run(&site, &mut b, |s| async move {
+    act(&site, &mut b, |s| async move {
         s.log_in("bob")?;
         assert_eq!(s.increment("n", 1).await.unwrap(), 1);
         Ok(())
@@ -84,7 +71,7 @@ async fn a_log_in_while_an_increment_is_under_way_rotates() {
     let mut b = visitor(&site).await;
     let old = b.cookie("__Host-sid").unwrap().to_owned();
     let store = site.store.clone();
-    run(&site, &mut b, move |s| async move {
+    act(&site, &mut b, move |s| async move {
         store.hangs.store(true, Ordering::SeqCst);
         let t = s.clone();
         let st = store.clone();
@@ -106,7 +93,7 @@ async fn a_log_out_while_the_session_is_being_created_ends_it() {
     let site = Site::new(routes());
     let mut b = Browser::new();
     let store = site.store.clone();
-    run(&site, &mut b, move |s| async move {
+    act(&site, &mut b, move |s| async move {
         store.hangs.store(true, Ordering::SeqCst);
         s.log_in("ada")?;
         let t = s.clone();
@@ -130,7 +117,7 @@ async fn what_comes_during_the_commit_is_kept_or_refused() {
     let mut b = visitor(&site).await;
     let store = site.store.clone();
     let (tx, rx) = tokio::sync::oneshot::channel();
-    let a = run(&site, &mut b, move |s| async move {
+    let a = act(&site, &mut b, move |s| async move {
         s.insert("a", 1)?;
         store.hangs.store(true, Ordering::SeqCst);
         let st = store.clone();
@@ -154,7 +141,7 @@ async fn a_session_that_another_task_is_creating_gets_its_ticket() {
     let site = Site::new(routes());
     let mut b = Browser::new();
     let store = site.store.clone();
-    let a = run(&site, &mut b, move |s| async move {
+    let a = act(&site, &mut b, move |s| async move {
         store.hangs.store(true, Ordering::SeqCst);
         let t = s.clone();
         tokio::spawn(async move { t.increment("n", 1).await });
@@ -177,7 +164,7 @@ async fn two_rotations_of_one_request_leave_the_first_id_superseded() {
     let site = Site::new(routes());
     let mut b = visitor(&site).await;
     let mut late = b.clone();
-    run(&site, &mut b, |s| async move {
+    act(&site, &mut b, |s| async move {
         s.rotate().await?;
         s.log_in("ada")
     })
@@ -190,7 +177,7 @@ async fn two_rotations_of_one_request_leave_the_first_id_superseded() {
 async fn the_size_limit_counts_numbers_too() {
     let site = Site::with(routes(), |b| b.size_limit(1000));
     let mut b = visitor(&site).await;
-    let a = run(&site, &mut b, |s| async move {
+    let a = act(&site, &mut b, |s| async move {
         let mut added = 0;
         for n in 0..100 {
             if s.add(format!("{n:0100}"), 1).is_err() {
@@ -220,7 +207,7 @@ async fn after_a_cancelled_handler_the_session_is_closed() {
     let k = kept.clone();
     let given_up = tokio::time::timeout(
         Duration::from_millis(50),
-        run(&site, &mut b, move |s| async move {
+        act(&site, &mut b, move |s| async move {
             *k.lock().unwrap() = Some(s);
             std::future::pending().await
         }),
@@ -239,7 +226,7 @@ async fn a_superseded_ticket_starts_nothing_after_a_log_in_that_was_taken_back()
     let mut b = visitor(&site).await;
     let mut late = b.clone();
     site.get(&mut b, "/login/ada").await;
-    let a = run(&site, &mut late, |s| async move {
+    let a = act(&site, &mut late, |s| async move {
         s.log_in("bob")?;
         s.destroy()?;
         s.insert("x", 1)
@@ -254,7 +241,7 @@ async fn a_superseded_ticket_takes_a_log_in_after_a_destroy() {
     let mut b = visitor(&site).await;
     let mut late = b.clone();
     site.get(&mut b, "/login/ada").await;
-    let a = run(&site, &mut late, |s| async move {
+    let a = act(&site, &mut late, |s| async move {
         s.destroy()?;
         s.log_in("bob")
     })
@@ -279,7 +266,7 @@ async fn a_test_browser_goes_by_the_clock_of_the_test() {
 async fn two_log_outs_take_the_ticket_back() {
     let site = Site::new(routes());
     let mut b = visitor(&site).await;
-    let a = run(&site, &mut b, |s| async move {
+    let a = act(&site, &mut b, |s| async move {
         s.log_out()?;
         s.save().await?;
         s.log_out()
@@ -294,7 +281,7 @@ async fn revoking_the_others_counts_a_log_in_that_is_pending() {
     let mut other = visitor(&site).await;
     site.get(&mut other, "/login/ada").await;
     let mut b = visitor(&site).await;
-    run(&site, &mut b, |s| async move {
+    act(&site, &mut b, |s| async move {
         s.log_in("ada")?;
         let n = s.revoke_others().await;
         eprintln!("{n:?}");
@@ -309,7 +296,7 @@ async fn a_late_touch_brings_no_longer_idle_time_back() {
     let site = Site::new(routes());
     let mut b = Browser::new();
     let day = 24 * HOUR;
-    run(&site, &mut b, move |s| async move {
+    act(&site, &mut b, move |s| async move {
         s.log_in("ada")?;
         s.remember(30 * day, 60 * day)
     })
@@ -318,14 +305,14 @@ async fn a_late_touch_brings_no_longer_idle_time_back() {
     let (tx, rx) = tokio::sync::oneshot::channel::<()>();
     let (tx2, rx2) = tokio::sync::oneshot::channel::<()>();
     let mut b1 = b.clone();
-    let slow = run(&site, &mut b1, move |_s| async move {
+    let slow = act(&site, &mut b1, move |_s| async move {
         tx2.send(()).unwrap();
         rx.await.unwrap();
         Ok(())
     });
     let quick = async {
         rx2.await.unwrap();
-        run(&site, &mut b, |s| async move { s.until_browser_closes() }).await;
+        act(&site, &mut b, |s| async move { s.until_browser_closes() }).await;
         tx.send(()).unwrap();
     };
     tokio::join!(slow, quick);
@@ -337,9 +324,9 @@ async fn a_late_touch_brings_no_longer_idle_time_back() {
 async fn a_lifetime_that_was_not_kept_is_not_answered_200() {
     let site = Site::new(routes());
     let mut b = visitor(&site).await;
-    run(&site, &mut b, |s| async move { s.remember(HOUR, 2 * HOUR) }).await;
+    act(&site, &mut b, |s| async move { s.remember(HOUR, 2 * HOUR) }).await;
     let (mut leaving, app) = (b.clone(), site.app());
-    let a = run(&site, &mut b, move |s| async move {
+    let a = act(&site, &mut b, move |s| async move {
         leaving.send(app, http::Request::get("/logout").body(axum::body::Body::empty()).unwrap()).await.unwrap();
         s.remember(HOUR, 2 * HOUR)
     })
@@ -352,7 +339,7 @@ async fn a_log_out_while_the_session_is_being_rotated_ends_it() {
     let site = Site::new(routes());
     let mut b = visitor(&site).await;
     let store = site.store.clone();
-    let a = run(&site, &mut b, move |s| async move {
+    let a = act(&site, &mut b, move |s| async move {
         store.hangs.store(true, Ordering::SeqCst);
         let t = s.clone();
         let st = store.clone();
@@ -387,4 +374,62 @@ async fn a_service_that_fails_closes_the_session() {
     svc.call(http::Request::new(())).await.unwrap_err();
     let s = kept.lock().unwrap().take().unwrap();
     assert_eq!(s.insert("a", 1).map_err(|e| e.kind()), Err(Kind::Closed), "Ok, and nobody will ever write it");
+}
+
+#[tokio::test]
+async fn a_late_log_out_ends_the_session_though_it_has_a_new_id_for_long() {
+    let site = Site::new(routes());
+    let mut slow = logged_in(&site, "ada").await;
+    let mut quick = slow.clone();
+    let (app, clock, newest) = (site.app(), site.clock.clone(), Arc::new(Mutex::new(None)));
+    let keep = newest.clone();
+    let answer = act(&site, &mut slow, move |session| async move {
+        quick.send(app, Request::get("/rotate").body(Body::empty()).unwrap()).await.unwrap();
+        *keep.lock().unwrap() = Some(quick);
+        clock.advance(Duration::from_secs(11));
+        session.log_out()
+    })
+    .await;
+    assert_eq!(answer.status, StatusCode::OK);
+    let mut quick = newest.lock().unwrap().take().unwrap();
+    assert_eq!(site.get(&mut quick, "/whoami").await.body, "-");
+}
+
+#[tokio::test]
+async fn who_was_signed_out_signs_out_nobody() {
+    let site = Site::new(routes());
+    let (mut stolen, mut owner) = (logged_in(&site, "ada").await, logged_in(&site, "ada").await);
+    let (layer, mut mine) = (site.layer.clone(), owner.clone());
+    let answer = act(&site, &mut stolen, move |session| async move {
+        let revoke = get(async |session: Session| session.revoke_others().await.map(|_| ()));
+        let app = axum::Router::new().route("/", revoke).layer(layer);
+        mine.send(app, Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+        assert_eq!(session.revoke_others().await.unwrap_err().kind(), Kind::Gone);
+        Ok(())
+    })
+    .await;
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(site.get(&mut owner, "/whoami").await.body, "ada");
+}
+
+#[tokio::test]
+async fn a_task_that_a_cancelled_handler_left_writes_nothing_of_it() {
+    async fn panics(session: Session, Extension(gate): Extension<Arc<Barrier>>) -> Result {
+        session.insert("a", "lost")?;
+        tokio::spawn(async move {
+            gate.wait().await;
+            session.increment("n", 1).await.unwrap();
+            gate.wait().await;
+        });
+        panic!("on purpose")
+    }
+    let site = Site::new(routes().route("/panics", get(panics)));
+    let (mut browser, gate) = (visitor(&site).await, Arc::new(Barrier::new(2)));
+    let (app, mut leaving) = (site.app().layer(Extension(gate.clone())), browser.clone());
+    let request = Request::get("/panics").body(Body::empty()).unwrap();
+    tokio::spawn(async move { leaving.send(app, request).await }).await.unwrap_err();
+    gate.wait().await;
+    gate.wait().await;
+    assert_eq!(site.get(&mut browser, "/read").await.body, "2");
+    assert_eq!(site.get(&mut browser, "/text/a").await.body, "");
 }

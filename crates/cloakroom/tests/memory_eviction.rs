@@ -170,7 +170,7 @@ async fn a_store_full_of_users_refuses_a_visitor_and_no_user_leaves() {
         }
         let visitor = StoreKey::generate().unwrap();
         let refused = store.create(&visitor, &anonymous(30), at(30)).await.unwrap_err();
-        assert_eq!(refused.kind(), StoreErrorKind::Unavailable);
+        assert_eq!(refused.kind(), StoreErrorKind::Full);
         let why = std::error::Error::source(&refused).unwrap().to_string();
         assert_eq!(why, "the memory store is full of users' sessions");
         assert!(!lives(&store, &visitor, 30).await);

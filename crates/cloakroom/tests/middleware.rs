@@ -9,10 +9,10 @@ use axum::extract::Path;
 use axum::routing::get;
 use cloakroom::cookie::{CookieName, KeyRing};
 use cloakroom::testing::Browser;
-use cloakroom::{Session, SessionLayer, store::MemoryStore};
+use cloakroom::{Session, SessionError, SessionLayer, store::MemoryStore};
 use http::StatusCode;
 
-use support::{HOUR, MINUTE, Result, SECRET, Site, routes, visitor};
+use support::{HOUR, MINUTE, Result, SECRET, Site, logged_in, routes, visitor};
 
 #[tokio::test]
 async fn an_untouched_visit_asks_nothing_stores_nothing_and_sets_no_cookie() {
@@ -283,4 +283,55 @@ fn a_cookie_that_browsers_would_refuse_is_no_layer() {
     assert!(builder().path("/app").insecure_http().build().is_ok());
     assert!(builder().idle_timeout(std::time::Duration::ZERO).build().is_err());
     assert!(builder().idle_timeout(48 * HOUR).build().is_err());
+}
+
+#[tokio::test]
+async fn a_ticket_of_a_session_that_is_no_more_hides_no_other() {
+    let site = Site::new(routes());
+    let (mut old, new) = (logged_in(&site, "bob").await, logged_in(&site, "ada").await);
+    let (dead, live) = (old.cookie("__Host-sid").unwrap().to_owned(), new.cookie("__Host-sid").unwrap());
+    site.get(&mut old, "/logout").await;
+    let mut both = Browser::new();
+    both.set_cookie("__Host-sid", &format!("{dead}; __Host-sid={live}"));
+    assert_eq!(site.get(&mut both, "/whoami").await.body, "ada");
+    let forged = "s%3Ax.y; __Host-sid=".repeat(500);
+    both.set_cookie("__Host-sid", &format!("{forged}{dead}; __Host-sid={live}"));
+    assert_eq!(site.get(&mut both, "/whoami").await.body, "ada");
+}
+
+#[tokio::test]
+async fn no_shared_cache_keeps_a_ticket() {
+    const HEADERS: [&str; 5] = [
+        "cdn-cache-control",
+        "cloudflare-cdn-cache-control",
+        "vercel-cdn-cache-control",
+        "edge-control",
+        "surrogate-control",
+    ];
+    let site = Site::new(axum::Router::new().route(
+        "/",
+        get(|session: Session| async move {
+            session.insert("a", 1)?;
+            Ok::<_, SessionError>((HEADERS.map(|name| (name, "max-age=600")), "x"))
+        }),
+    ));
+    let answer = site.get(&mut Browser::new(), "/").await;
+    assert_eq!((answer.sets_cookie(), answer.header("cache-control")), (true, Some("no-store")));
+    assert_eq!(HEADERS.map(|name| answer.header(name)), [None; 5]);
+}
+
+#[tokio::test]
+async fn one_response_sets_the_session_cookie_once() {
+    let site = Site::new(axum::Router::new().route(
+        "/",
+        get(|session: Session| async move {
+            session.insert("a", 1)?;
+            let lines = ["__Host-sid=mine; Path=/; Secure", "theme=dark", "__Host-sidecar=1; Path=/; Secure"];
+            Ok::<_, SessionError>((axum::response::AppendHeaders(lines.map(|line| ("set-cookie", line))), "x"))
+        }),
+    ));
+    let answer = site.get(&mut Browser::new(), "/").await;
+    let lines: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap()).collect();
+    assert_eq!(lines[..2], ["theme=dark", "__Host-sidecar=1; Path=/; Secure"]);
+    assert!(lines.len() == 3 && lines[2].starts_with("__Host-sid=s%3A"), "{lines:?}");
 }

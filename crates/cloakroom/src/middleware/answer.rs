@@ -1,11 +1,14 @@
 //! What the client gets when the handler has answered and the commit has ended.
 
 use http::header::{CACHE_CONTROL, Entry, RETRY_AFTER, SET_COOKIE, VARY};
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::config::{Config, OnGone};
 use super::ticket;
 use crate::session::{Session, SessionError, SessionErrorKind, TicketDue};
+
+/// What shared caches obey beside `Cache-Control` and `…-Cache-Control`.
+const SHARED_CACHES: [&str; 2] = ["edge-control", "surrogate-control"];
 
 const VARY_BY_COOKIE: HeaderValue = HeaderValue::from_static("cookie");
 
@@ -44,7 +47,14 @@ pub(super) fn after_commit<B: Default>(
         return instead_of(&error);
     }
     tracing::error!(error = &error as &dyn std::error::Error, "a session could not be written");
-    instead_of(&error)
+    let mut response = instead_of(&error);
+    if session.is_rotated() {
+        // The id that the browser has is dead since before the failure: without the new one it would be logged out.
+        if let Err(error) = set_cookie(config, session, response.headers_mut()) {
+            tracing::error!(error = &error as &dyn std::error::Error, "a session cookie could not be written");
+        }
+    }
+    response
 }
 
 /// The response that stands for an error of a session; it carries the error's kind as an extension, for who wants to put a
@@ -52,7 +62,7 @@ pub(super) fn after_commit<B: Default>(
 pub(crate) fn instead_of<B: Default>(error: &SessionError) -> Response<B> {
     use SessionErrorKind as Kind;
     let status = match error.kind() {
-        Kind::Store | Kind::Contention | Kind::Unknown => StatusCode::SERVICE_UNAVAILABLE,
+        Kind::Store | Kind::Contention | Kind::Unknown | Kind::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Gone => StatusCode::CONFLICT,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
@@ -81,13 +91,34 @@ fn set_cookie(config: &Config, session: &Session, headers: &mut HeaderMap) -> Re
         (TicketDue::Remove, _) => ticket::take_back(config)?,
         _ => return Ok(()),
     };
+    remove_cookies_named(config.cookie.name().as_str(), headers);
     headers.append(SET_COOKIE, line);
     // No cache may hand one visitor's ticket to another, whatever the handler said.
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    for for_shared_caches in ["cdn-cache-control", "surrogate-control"] {
-        headers.remove(for_shared_caches);
+    let is_for_shared_caches =
+        |name: &&HeaderName| SHARED_CACHES.contains(&name.as_str()) || name.as_str().ends_with("-cache-control");
+    for name in headers.keys().filter(is_for_shared_caches).cloned().collect::<Vec<_>>() {
+        headers.remove(name);
     }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(())
+}
+
+/// Takes away what the handler itself has set with the name of the session cookie: two lines of one name would leave it to the
+/// browser which of them counts (RFC 6265bis, section 4.1.1).
+fn remove_cookies_named(name: &str, headers: &mut HeaderMap) {
+    let is_ours = |line: &HeaderValue| {
+        let value = line.as_bytes().trim_ascii_start().strip_prefix(name.as_bytes());
+        value.is_some_and(|rest| rest.trim_ascii_start().starts_with(b"="))
+    };
+    if !headers.get_all(SET_COOKIE).iter().any(is_ours) {
+        return;
+    }
+    tracing::warn!("a handler has set a cookie with the name of the session cookie; it is dropped");
+    let others: Vec<_> = headers.get_all(SET_COOKIE).iter().filter(|line| !is_ours(line)).cloned().collect();
+    headers.remove(SET_COOKIE);
+    for line in others {
+        headers.append(SET_COOKIE, line);
+    }
 }
 
 fn vary_by_cookie(headers: &mut HeaderMap) {

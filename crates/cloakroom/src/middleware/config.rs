@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::service::SessionLayer;
 use crate::clock::Clock;
 use crate::cookie::{CookieError, CookieName, CookieValue, KeyRing, Priority, SameSite, SetCookie};
-use crate::session::{Policy, Settings};
+use crate::session::{Breaker, Policy, Settings};
 use crate::store::Store;
 
 /// What a layer knows, checked.
@@ -21,6 +21,7 @@ pub(crate) struct Config {
     pub(crate) cookie: SetCookie,
     pub(crate) persistent: bool,
     pub(crate) on_gone: OnGone,
+    pub(crate) on_outage: OnOutage,
 }
 
 /// What the client gets if the session was gone when the handler's changes were to be written.
@@ -34,6 +35,20 @@ pub enum OnGone {
     Conflict,
     /// The handler's response, though its changes of the session are lost.
     KeepResponse,
+}
+
+/// What a request gets whose session can't be loaded, since the store is away. Requests that do not ask for their session are
+/// served either way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum OnOutage {
+    /// An error in place of the session: 503 with `Retry-After`.
+    #[default]
+    Fail,
+    /// An empty session that takes no changes: each is an error of the kind
+    /// [`ReadOnly`](crate::SessionErrorKind::ReadOnly), a 503. For sites whose pages are of use to visitors who are not logged
+    /// in, and say so where [`is_read_only`](crate::Session::is_read_only) tells it. No cookie is set or removed.
+    ReadAsAnonymous,
 }
 
 /// Sets up a [`SessionLayer`]; every setting has a default.
@@ -66,6 +81,7 @@ pub struct SessionLayerBuilder {
     insecure_http: bool,
     persistent: bool,
     on_gone: OnGone,
+    on_outage: OnOutage,
 }
 
 const DEFAULT_NAME: CookieName = CookieName::from_static("__Host-sid");
@@ -89,6 +105,7 @@ impl SessionLayerBuilder {
             insecure_http: false,
             persistent: false,
             on_gone: OnGone::default(),
+            on_outage: OnOutage::default(),
         }
     }
 
@@ -142,8 +159,12 @@ impl SessionLayerBuilder {
         self
     }
 
-    /// How long a load or a commit may take before it is a 503 (default: 2 seconds). Needs the feature `tokio`, without
-    /// which the store's own deadline is the only one.
+    /// How long a request may wait for the store, all in all, before it is a 503 (default: 2 seconds). What the handler does
+    /// meanwhile does not count; once the response has left, each write has this time for itself. Needs the feature `tokio`,
+    /// without which the store's own deadline is the only one.
+    ///
+    /// When five calls in a row have failed, the store counts as away: requests then fail at once, but for one in 200
+    /// milliseconds that finds out whether it is back.
     pub fn deadline(mut self, deadline: Duration) -> SessionLayerBuilder {
         self.deadline = deadline;
         self
@@ -206,6 +227,12 @@ impl SessionLayerBuilder {
         self
     }
 
+    /// What a request gets while the store is away (default: 503).
+    pub fn on_outage(mut self, on_outage: OnOutage) -> SessionLayerBuilder {
+        self.on_outage = on_outage;
+        self
+    }
+
     /// The clock that decides about expiry (default: the system's).
     pub fn clock(mut self, clock: Clock) -> SessionLayerBuilder {
         self.clock = clock;
@@ -228,13 +255,20 @@ impl SessionLayerBuilder {
             return Err(ConfigError(Fault::IdleBeyondAbsolute));
         }
         let cookie = self.cookie().map_err(|error| ConfigError(Fault::Cookie(error)))?;
-        let settings = Settings { store: self.store, clock: self.clock, policy: self.policy, deadline: self.deadline };
+        let settings = Settings {
+            store: self.store,
+            clock: self.clock,
+            policy: self.policy,
+            deadline: self.deadline,
+            breaker: Breaker::new(),
+        };
         let config = Config {
             settings: Arc::new(settings),
             keys: self.keys,
             cookie,
             persistent: self.persistent,
             on_gone: self.on_gone,
+            on_outage: self.on_outage,
         };
         Ok(SessionLayer::from_config(config))
     }

@@ -7,11 +7,11 @@ use std::sync::{Arc, OnceLock};
 use http::request::Parts;
 use http::{Extensions, HeaderMap, Request};
 
-use super::config::Config;
+use super::config::{Config, OnOutage};
 use super::ticket::{self, Valid};
 use crate::clock::Timestamp;
-use crate::session::{Session, SessionError, SessionErrorKind, within};
-use crate::store::{Answer, Loaded, StoreError, StoreErrorKind};
+use crate::session::{Elapsed, Patience, Session, SessionError, SessionErrorKind};
+use crate::store::{Answer, Loaded, StoreError};
 
 /// The place of a request's session, empty until somebody asks for it.
 #[derive(Clone, Debug)]
@@ -61,31 +61,75 @@ impl Slot {
         }
         let settings = &self.0.config.settings;
         let Some(ticket) = self.0.ticket.get_or_init(|| ticket::find(&self.0.config, headers)) else {
-            return Answer::ready(Ok(self.keep(Session::empty(settings.clone(), false))));
+            return Answer::ready(Ok(self.keep(Session::empty(settings.clone(), self.patience(), false))));
         };
         let now = settings.clock.now();
-        match settings.store.load(&ticket.key, now).into_answer() {
-            Answer::Ready(loaded) => Answer::ready(self.loaded(ticket, loaded.into_inner(), now)),
-            Answer::Boxed(loading) => Answer::wait_for(async move {
-                let loaded = within(settings.deadline, pin!(loading)).await;
-                let loaded = loaded.unwrap_or_else(|_| Err(StoreError::new(StoreErrorKind::Timeout)));
-                self.loaded(ticket, loaded, now)
+        let first = match settings.breaker.admit() {
+            Ok(()) => settings.store.load(&ticket.key, now).into_answer(),
+            Err(away) => return Answer::ready(self.failed(away, self.patience())),
+        };
+        match first {
+            Answer::Ready(first) if ticket.next.is_none() => {
+                let first = first.into_inner();
+                settings.breaker.heard(&first);
+                Answer::ready(match first {
+                    Ok(loaded) => Ok(self.loaded(ticket, loaded, self.patience(), now)),
+                    Err(error) => self.failed(error, self.patience()),
+                })
+            }
+            first => Answer::wait_for(async move {
+                let patience = self.patience();
+                let loading = patience.wait_for(pin!(self.load_first_living(ticket, first, now))).await;
+                match loading.unwrap_or_else(|Elapsed| Err(settings.timed_out())) {
+                    Ok((ticket, loaded)) => Ok(self.loaded(ticket, loaded, patience, now)),
+                    Err(error) => self.failed(error, patience),
+                }
             }),
         }
     }
 
-    fn loaded(
-        &self,
-        ticket: &Valid,
-        loaded: Result<Loaded, StoreError>,
+    /// The first ticket whose session lives. If there is none, whether one was rotated away a moment ago.
+    async fn load_first_living<'a>(
+        &'a self,
+        mut ticket: &'a Valid,
+        first: Answer<'a, Result<Loaded, StoreError>>,
         now: Timestamp,
-    ) -> Result<Session, SessionError> {
+    ) -> Result<(&'a Valid, Loaded), StoreError> {
+        let settings = &self.0.config.settings;
+        let mut loaded = first.await;
+        settings.breaker.heard(&loaded);
+        let mut superseded = false;
+        loop {
+            let answer = loaded?;
+            superseded |= matches!(answer, Loaded::Superseded);
+            match (&answer, &ticket.next) {
+                (Loaded::Superseded | Loaded::Missing, Some(next)) => ticket = next,
+                (Loaded::Missing, None) if superseded => return Ok((ticket, Loaded::Superseded)),
+                _ => return Ok((ticket, answer)),
+            }
+            loaded = settings.ask(|store| store.load(&ticket.key, now)).await;
+        }
+    }
+
+    fn loaded(&self, ticket: &Valid, loaded: Loaded, patience: Patience, now: Timestamp) -> Session {
         let settings = self.0.config.settings.clone();
-        Ok(self.keep(match loaded? {
-            Loaded::Found(found) => Session::found(settings, ticket.key.clone(), found, ticket.outdated, now),
-            Loaded::Superseded => Session::empty(settings, true),
-            Loaded::Missing => Session::empty(settings, false),
-        }))
+        self.keep(match loaded {
+            Loaded::Found(found) => Session::found(settings, patience, ticket.key.clone(), found, ticket.outdated, now),
+            Loaded::Superseded => Session::empty(settings, patience, true),
+            Loaded::Missing => Session::empty(settings, patience, false),
+        })
+    }
+
+    fn failed(&self, error: StoreError, patience: Patience) -> Result<Session, SessionError> {
+        if self.0.config.on_outage == OnOutage::ReadAsAnonymous && error.is_outage() {
+            tracing::debug!(error = &error as &dyn std::error::Error, "a session reads as empty");
+            return Ok(self.keep(Session::read_only(self.0.config.settings.clone(), patience)));
+        }
+        Err(error.into())
+    }
+
+    fn patience(&self) -> Patience {
+        Patience::new(self.0.config.settings.deadline)
     }
 
     fn keep(&self, session: Session) -> Session {

@@ -11,9 +11,12 @@ mod load;
 mod service;
 mod ticket;
 
-pub use config::{ConfigError, OnGone, SessionLayerBuilder};
+pub use config::{ConfigError, OnGone, OnOutage, SessionLayerBuilder};
 pub use future::ResponseFuture;
 pub use service::{SessionLayer, SessionService};
+
+#[cfg(feature = "testing")]
+use crate::session::Patience;
 
 #[cfg(feature = "axum")]
 pub(crate) use answer::instead_of;
@@ -25,7 +28,7 @@ pub(crate) async fn mint(
     fill: impl FnOnce(&crate::Session) -> Result<(), crate::SessionError>,
 ) -> Result<Option<http::HeaderValue>, crate::SessionError> {
     let config = layer.config();
-    let session = crate::Session::empty(config.settings.clone(), false);
+    let session = crate::Session::empty(config.settings.clone(), Patience::new(config.settings.deadline), false);
     fill(&session)?;
     session.clone().commit().await?;
     let (_, ticket) = session.ticket_due();

@@ -9,11 +9,15 @@ use crate::record::{SessionId, StoreKey};
 use crate::session::Ticket;
 
 /// How many cookies of the name are tried. A browser sends several where cookies of other paths or domains have the same
-/// name; nobody has an honest reason for more.
-const MOST_TRIED: usize = 16;
+/// name; but whoever can set cookies for a sibling domain can send many, and the valid one must count wherever it stands. So
+/// many take a fraction of a millisecond.
+const MOST_TRIED: usize = 1_024;
 
 /// A browser keeps no longer cookie.
 const LONGEST: usize = 4096;
+
+/// How many valid tickets are looked up. A browser has several if the cookie's path or domain was changed once.
+const MOST_VALID: usize = 4;
 
 /// A ticket that one of our keys has signed.
 #[derive(Debug)]
@@ -21,12 +25,20 @@ pub(super) struct Valid {
     pub(super) key: StoreKey,
     /// It was not the newest key.
     pub(super) outdated: bool,
+    /// The next one in the request, to be tried if the session of this one is no more.
+    pub(super) next: Option<Box<Valid>>,
 }
 
-/// The first valid ticket among the request's cookies, wherever it stands.
+/// The valid tickets among the request's cookies, wherever they stand.
 pub(super) fn find(config: &Config, headers: &HeaderMap) -> Option<Valid> {
     let values = cookie::values(headers, config.cookie.name().as_str());
-    values.take(MOST_TRIED).find_map(|raw| verify(config, raw))
+    let mut found = values.take(MOST_TRIED).filter_map(|raw| verify(config, raw)).take(MOST_VALID);
+    let mut first = found.next()?;
+    let mut last = &mut first;
+    for valid in found {
+        last = last.next.insert(Box::new(valid));
+    }
+    Some(first)
 }
 
 fn verify(config: &Config, raw: &[u8]) -> Option<Valid> {
@@ -35,7 +47,7 @@ fn verify(config: &Config, raw: &[u8]) -> Option<Valid> {
     }
     let valid = |id: &str, key_number| {
         let key = StoreKey::from(SessionId::from_ticket(id));
-        (!id.is_empty()).then_some(Valid { key, outdated: key_number > 0 })
+        (!id.is_empty()).then_some(Valid { key, outdated: key_number > 0, next: None })
     };
     if let Some((id, signature)) = split(raw) {
         return valid(id, config.keys.verify(id.as_bytes(), &signature)?);

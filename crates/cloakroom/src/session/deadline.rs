@@ -2,32 +2,60 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 /// The deadline has passed.
 #[derive(Debug)]
 pub(crate) struct Elapsed;
 
-/// Waits for a future, but not for longer than `limit`. The future stays where it is: those of writes are large.
-#[cfg(feature = "tokio")]
-pub(crate) async fn within<F: Future>(limit: Duration, mut future: Pin<&mut F>) -> Result<F::Output, Elapsed> {
-    // A store that answers at once costs no timer, nor the room for one.
-    let first = std::future::poll_fn(|cx| std::task::Poll::Ready(future.as_mut().poll(cx))).await;
-    match first {
-        std::task::Poll::Ready(answer) => Ok(answer),
-        std::task::Poll::Pending => Box::pin(tokio::time::timeout(limit, future)).await.map_err(|_| Elapsed),
-    }
+/// How long a request may still wait for its store. What the handler does meanwhile does not count.
+#[derive(Debug)]
+pub(crate) struct Patience {
+    all: Duration,
+    /// In microseconds.
+    used: AtomicU64,
 }
 
-/// Waits for a future.
-#[cfg(not(feature = "tokio"))]
-pub(crate) async fn within<F: Future>(_: Duration, future: Pin<&mut F>) -> Result<F::Output, Elapsed> {
-    Ok(future.await)
+impl Patience {
+    pub(crate) fn new(all: Duration) -> Patience {
+        Patience { all, used: AtomicU64::new(0) }
+    }
+
+    /// As if nothing had been waited for: there is no response any more that waits for what comes.
+    pub(crate) fn renew(&self) {
+        self.used.store(0, Ordering::Relaxed);
+    }
+
+    /// Waits for a future, but not for longer than is left. The future stays where it is: those of writes are large.
+    pub(crate) async fn wait_for<F: Future>(&self, mut future: Pin<&mut F>) -> Result<F::Output, Elapsed> {
+        // A store that answers at once costs no timer, nor the room for one.
+        let first = std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx))).await;
+        match first {
+            Poll::Ready(answer) => Ok(answer),
+            Poll::Pending => Box::pin(self.wait(future)).await,
+        }
+    }
+
+    #[cfg(feature = "tokio")]
+    async fn wait<F: Future>(&self, future: Pin<&mut F>) -> Result<F::Output, Elapsed> {
+        let (start, used) = (tokio::time::Instant::now(), Duration::from_micros(self.used.load(Ordering::Relaxed)));
+        let answer = tokio::time::timeout(self.all.saturating_sub(used), future).await.map_err(|_| Elapsed);
+        let waited = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.used.fetch_add(waited, Ordering::Relaxed);
+        answer
+    }
+
+    #[cfg(not(feature = "tokio"))]
+    async fn wait<F: Future>(&self, future: Pin<&mut F>) -> Result<F::Output, Elapsed> {
+        Ok(future.await)
+    }
 }
 
 /// Steps aside for a random moment, so that those who collided do not collide again. Shorter with each attempt, so that
 /// nobody who has tried for long is overtaken by newcomers again and again.
-pub(crate) async fn back_off(attempt: u32) {
+pub(super) async fn back_off(attempt: u32) {
     use std::hash::{BuildHasher, Hasher};
 
     let longest = 16_u64 >> attempt.min(4);

@@ -2,10 +2,11 @@
 
 use std::pin::pin;
 
+use super::Session;
+use super::deadline::Elapsed;
 use super::error::{SessionError, SessionErrorKind as Kind};
-use super::{Session, within};
 use crate::record::{Handle, UserId};
-use crate::store::{Directory, Entry, StoreError, StoreErrorKind, StoreFuture};
+use crate::store::{Directory, Entry, Loaded, StoreFuture};
 
 /// One of a user's sessions, as a devices page shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -40,12 +41,14 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`devices`](Session::devices).
+    /// As [`devices`](Session::devices), and [`Gone`](super::SessionErrorKind::Gone) if the session that asks was itself ended
+    /// meanwhile.
     pub async fn revoke(&self, handle: &Handle) -> Result<bool, SessionError> {
         let Some(user) = self.settled_user().await? else { return Ok(false) };
         if Some(handle) == self.handle().as_ref() {
             return Ok(false);
         }
+        self.check_live().await?;
         self.ask(self.directory()?.revoke(&user, handle, self.0.settings.clock.now())).await
     }
 
@@ -53,10 +56,11 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// As [`devices`](Session::devices).
+    /// As [`revoke`](Session::revoke).
     pub async fn revoke_others(&self) -> Result<u64, SessionError> {
         let Some(user) = self.settled_user().await? else { return Ok(0) };
         let mine = self.handle();
+        self.check_live().await?;
         self.ask(self.directory()?.revoke_all(&user, mine.as_ref(), self.0.settings.clock.now())).await
     }
 
@@ -69,6 +73,15 @@ impl Session {
         Ok(self.stored_user())
     }
 
+    /// That nobody has ended this session meanwhile: who was signed out must not sign out others.
+    async fn check_live(&self) -> Result<(), SessionError> {
+        let Some(key) = self.0.state().live().map(|live| live.key.clone()) else { return Ok(()) };
+        match self.ask(self.0.settings.store.load(&key, self.now())).await? {
+            Loaded::Found(_) => Ok(()),
+            Loaded::Superseded | Loaded::Missing => Err(SessionError::new(Kind::Gone)),
+        }
+    }
+
     fn stored_user(&self) -> Option<UserId> {
         self.0.state().live()?.record.user.clone()
     }
@@ -78,9 +91,10 @@ impl Session {
     }
 
     async fn ask<T>(&self, answer: StoreFuture<'_, T>) -> Result<T, SessionError> {
-        match within(self.0.settings.deadline, pin!(answer)).await {
+        let settings = &self.0.settings;
+        match self.0.patience.wait_for(pin!(settings.ask(|_| answer))).await {
             Ok(answer) => Ok(answer?),
-            Err(_) => Err(StoreError::new(StoreErrorKind::Timeout).into()),
+            Err(Elapsed) => Err(settings.timed_out().into()),
         }
     }
 }

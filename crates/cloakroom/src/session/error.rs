@@ -33,6 +33,9 @@ pub enum SessionErrorKind {
     Closed,
     /// An earlier write of this session failed or was cancelled half-way, and with it the changes that it carried along.
     Unknown,
+    /// The store was away when the session was to be loaded, and the layer lets requests go on without it
+    /// ([`OnOutage::ReadAsAnonymous`](crate::OnOutage::ReadAsAnonymous)): nothing can be changed.
+    ReadOnly,
     /// A value can't be kept, or is of another type than was asked for; the source is the `ValueError`.
     Value,
     /// A number was to be added to what is no integer, or the sum would leave `i64`.
@@ -84,6 +87,7 @@ impl fmt::Display for SessionError {
             Kind::Gone => "the session is gone: it was destroyed, or has a new id",
             Kind::Closed => "the response has left: too late for this change of the session",
             Kind::Unknown => "an earlier write of this session has failed or was cancelled half-way",
+            Kind::ReadOnly => "the session store is away: nothing of the session can be changed",
             Kind::Value => "a session value can't be kept or read",
             Kind::WrongType => "only an integer of the session can be added to, within the range of i64",
             Kind::TooLarge => "the session would grow beyond its size limit",

@@ -1,5 +1,6 @@
 //! The session as a handler holds it.
 
+mod breaker;
 mod changes;
 mod deadline;
 mod devices;
@@ -14,7 +15,8 @@ pub use devices::Device;
 pub use error::{SessionError, SessionErrorKind};
 pub use key::{AsKey, Key};
 
-pub(crate) use deadline::within;
+pub(crate) use breaker::Breaker;
+pub(crate) use deadline::{Elapsed, Patience};
 pub(crate) use policy::Policy;
 pub(crate) use settings::Settings;
 pub(crate) use state::TicketDue;
@@ -65,6 +67,7 @@ pub struct Session(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     settings: Arc<Settings>,
+    patience: Patience,
     state: Mutex<State>,
     /// Writes go one after the other.
     turn: tokio::sync::Mutex<()>,
@@ -72,25 +75,33 @@ struct Inner {
 
 impl Session {
     /// A session that nothing is stored of yet. `superseded`: the ticket's was rotated away a moment ago.
-    pub(crate) fn empty(settings: Arc<Settings>, superseded: bool) -> Session {
+    pub(crate) fn empty(settings: Arc<Settings>, patience: Patience, superseded: bool) -> Session {
         let state = State::empty(settings.policy, superseded);
-        Session::with(settings, state)
+        Session::with(settings, patience, state)
     }
 
     /// The session that a ticket led to.
     pub(crate) fn found(
         settings: Arc<Settings>,
+        patience: Patience,
         key: StoreKey,
         found: Found,
         outdated_ticket: bool,
         now: Timestamp,
     ) -> Session {
         let state = State::found(settings.policy, key, found, outdated_ticket, now);
-        Session::with(settings, state)
+        Session::with(settings, patience, state)
     }
 
-    fn with(settings: Arc<Settings>, state: State) -> Session {
-        Session(Arc::new(Inner { settings, state: Mutex::new(state), turn: tokio::sync::Mutex::new(()) }))
+    /// An empty session in place of one that the store can't tell: it takes no changes.
+    pub(crate) fn read_only(settings: Arc<Settings>, patience: Patience) -> Session {
+        let state = State::read_only(settings.policy);
+        Session::with(settings, patience, state)
+    }
+
+    fn with(settings: Arc<Settings>, patience: Patience, state: State) -> Session {
+        let (state, turn) = (Mutex::new(state), tokio::sync::Mutex::new(()));
+        Session(Arc::new(Inner { settings, patience, state, turn }))
     }
 
     /// The value of a key; none if the session has no such key.
@@ -353,6 +364,12 @@ impl Session {
         self.0.settings.clock.now()
     }
 
+    /// Whether the store was away when the session was to be loaded, so that it reads as empty and takes no changes. Only
+    /// where the layer says [`OnOutage::ReadAsAnonymous`](crate::OnOutage::ReadAsAnonymous).
+    pub fn is_read_only(&self) -> bool {
+        self.0.state().is_read_only()
+    }
+
     /// Whether nothing is stored of the session.
     pub fn is_new(&self) -> bool {
         self.0.state().live().is_none()
@@ -392,9 +409,15 @@ impl Session {
         self.0.state().is_refused()
     }
 
-    /// From now on, changes that would wait for a commit are errors.
+    /// From now on, changes that would wait for a commit are errors. What nobody has committed is given up.
     pub(crate) fn close(&self) {
         self.0.state().close();
+        self.0.patience.renew();
+    }
+
+    /// Whether the browser must learn of a new id, whatever else becomes of the request.
+    pub(crate) fn is_rotated(&self) -> bool {
+        self.0.state().is_rotated()
     }
 
     /// What the response has to say about the ticket, with what goes into it if it is to be issued.

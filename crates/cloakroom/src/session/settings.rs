@@ -3,9 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::breaker::Breaker;
 use super::policy::Policy;
 use crate::clock::Clock;
-use crate::store::Store;
+use crate::store::{Store, StoreError, StoreErrorKind, StoreFuture};
 
 /// The store and the rules of a layer's sessions.
 #[derive(Debug)]
@@ -13,6 +14,26 @@ pub(crate) struct Settings {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
     pub(crate) policy: Policy,
-    /// How long one operation of a session may take, all of its calls of the store together.
+    /// How long one request may wait for the store, all in all.
     pub(crate) deadline: Duration,
+    pub(crate) breaker: Breaker,
+}
+
+impl Settings {
+    /// Asks the store, unless it is known to be away.
+    pub(crate) async fn ask<'a, T>(
+        &'a self,
+        call: impl FnOnce(&'a dyn Store) -> StoreFuture<'a, T>,
+    ) -> Result<T, StoreError> {
+        self.breaker.admit()?;
+        let answer = call(&*self.store).await;
+        self.breaker.heard(&answer);
+        answer
+    }
+
+    /// The store has not answered while anybody waited for it.
+    pub(crate) fn timed_out(&self) -> StoreError {
+        self.breaker.failed();
+        StoreError::new(StoreErrorKind::Timeout)
+    }
 }

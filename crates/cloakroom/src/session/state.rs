@@ -20,7 +20,7 @@ pub(crate) struct State {
     superseded: bool,
     changes: Changes,
     /// A session that is to be destroyed.
-    doomed: Option<StoreKey>,
+    doomed: Option<Doomed>,
     /// The session was destroyed while a write was under way, which may give it a new id.
     doomed_in_flight: bool,
     /// A superseded session was to be destroyed, which only its new id can do.
@@ -28,6 +28,8 @@ pub(crate) struct State {
     /// A touch met somebody else's change, and is left to the next request.
     touched_by_others: bool,
     ticket: TicketDue,
+    /// This request has given the session a new id, which its browser does not know yet.
+    rotated: bool,
     phase: Phase,
 }
 
@@ -44,6 +46,14 @@ pub(crate) struct Live {
     outdated_ticket: bool,
     /// This request made the id, so nobody else can know it.
     is_fresh: bool,
+}
+
+/// A record that is to be destroyed.
+#[derive(Debug)]
+struct Doomed {
+    key: StoreKey,
+    /// How it can be found if its id was rotated away meanwhile.
+    by_user: Option<(UserId, Handle)>,
 }
 
 /// What the response has to say about the ticket.
@@ -66,6 +76,8 @@ enum Phase {
     Closed,
     /// A write that carried changes failed, or was cancelled before the store answered.
     Unknown,
+    /// The store was away when the session was to be loaded.
+    ReadOnly,
 }
 
 /// The next thing to do to write what is pending.
@@ -109,7 +121,11 @@ impl State {
         State::with(policy, None, superseded)
     }
 
-    #[inline]
+    /// In place of a session that the store can't tell.
+    pub(crate) fn read_only(policy: Policy) -> State {
+        State { phase: Phase::ReadOnly, ..State::empty(policy, false) }
+    }
+
     fn with(policy: Policy, live: Option<Live>, superseded: bool) -> State {
         State {
             policy,
@@ -121,12 +137,12 @@ impl State {
             refused: false,
             touched_by_others: false,
             ticket: TicketDue::None,
+            rotated: false,
             phase: Phase::Open,
         }
     }
 
     /// With the session that the ticket led to.
-    #[inline]
     pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool, now: Timestamp) -> State {
         let Found { record, token, handle } = found;
         let touch_is_due = policy.is_touch_due(&record, now);
@@ -135,6 +151,10 @@ impl State {
     }
 
     // Reading
+
+    pub(crate) fn is_read_only(&self) -> bool {
+        self.phase == Phase::ReadOnly
+    }
 
     pub(crate) fn live(&self) -> Option<&Live> {
         self.live.as_ref()
@@ -230,7 +250,8 @@ impl State {
         self.check_open()?;
         self.refused |= self.superseded;
         if let Some(live) = self.live.take() {
-            self.doomed = Some(live.key);
+            let Live { key, record, handle, .. } = live;
+            self.doomed = Some(Doomed { key, by_user: record.user.map(|user| (user, handle)) });
         }
         self.doomed_in_flight |= self.changes.departed().is_some();
         self.changes.drop_pending();
@@ -252,11 +273,14 @@ impl State {
         is_dirty
     }
 
-    /// From now on nothing may wait for a commit, since there is none to come.
+    /// From now on nothing may wait for a commit, since there is none to come. What still does so is given up: nobody is to
+    /// write what a handler left behind that was cancelled.
     pub(crate) fn close(&mut self) {
-        if self.phase != Phase::Unknown {
+        if matches!(self.phase, Phase::Open | Phase::Closing) {
             self.phase = Phase::Closed;
         }
+        self.changes.drop_pending();
+        self.doomed = None;
     }
 
     /// Whether the session was to be destroyed, and lives on.
@@ -269,6 +293,7 @@ impl State {
             Phase::Open => Ok(()),
             Phase::Closing | Phase::Closed => Err(SessionError::new(Kind::Closed)),
             Phase::Unknown => Err(SessionError::new(Kind::Unknown)),
+            Phase::ReadOnly => Err(SessionError::new(Kind::ReadOnly)),
         }
     }
 
@@ -298,14 +323,14 @@ impl State {
     /// After `Create`, `Apply` and `Rotate` one of [`created`](State::created), [`done`](State::done) and
     /// [`not_done`](State::not_done) has to follow, or [`failed`](State::failed).
     pub(crate) fn begin(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
-        if self.phase == Phase::Unknown {
-            return Err(SessionError::new(Kind::Unknown));
+        if matches!(self.phase, Phase::Unknown | Phase::ReadOnly) {
+            self.check_open()?;
         }
         if self.refused {
             return Ok(Step::Gone);
         }
-        if let Some(key) = &self.doomed {
-            return Ok(Step::Destroy(key.clone()));
+        if let Some(doomed) = &self.doomed {
+            return Ok(Step::Destroy(doomed.key.clone()));
         }
         match &self.live {
             Some(_) => self.begin_change(own, now),
@@ -375,7 +400,7 @@ impl State {
     pub(crate) fn created(&mut self, key: StoreKey, record: Record, token: Token, handle: Handle) {
         self.changes.arrived();
         if std::mem::take(&mut self.doomed_in_flight) {
-            self.doomed = Some(key);
+            self.doomed = Some(Doomed { key, by_user: None });
             return;
         }
         self.live =
@@ -394,7 +419,8 @@ impl State {
     ) {
         self.changes.arrived();
         if std::mem::take(&mut self.doomed_in_flight) {
-            self.doomed = new_name.map(|(key, _)| key).or(self.doomed.take());
+            let renamed = new_name.map(|(key, _)| Doomed { key, by_user: None });
+            self.doomed = renamed.or(self.doomed.take());
             return;
         }
         let Some(live) = &mut self.live else { return };
@@ -409,6 +435,7 @@ impl State {
             live.key = key;
             live.handle = handle;
             live.is_fresh = true;
+            self.rotated = true;
         }
         patch.apply_stored(&mut live.record, &written.numbers, now);
     }
@@ -420,6 +447,11 @@ impl State {
             return Ok(());
         }
         Ok(self.changes.came_back()?)
+    }
+
+    /// The user and the handle of the session that is to be destroyed.
+    pub(crate) fn doomed_of_user(&self) -> Option<(UserId, Handle)> {
+        self.doomed.as_ref()?.by_user.clone()
     }
 
     /// The store has answered to the end of a session: whether it was there.
@@ -467,6 +499,11 @@ impl State {
 
     pub(crate) fn ticket_due(&self) -> TicketDue {
         self.ticket
+    }
+
+    /// Whether the browser must learn of a new id, whatever else becomes of the request: the one that it knows is dead.
+    pub(crate) fn is_rotated(&self) -> bool {
+        self.rotated && self.ticket == TicketDue::Issue
     }
 }
 

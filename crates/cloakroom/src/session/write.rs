@@ -5,15 +5,18 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, PoisonError};
 
 use super::Inner;
-use super::deadline::{back_off, within};
+use super::deadline::{Elapsed, back_off};
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::state::{Own, State, Step};
 use crate::clock::Timestamp;
-use crate::record::{Handle, Patch, Record, StoreKey, Value};
-use crate::store::{Applied, Created, Guard, Loaded, Rotated, StoreError, StoreErrorKind, Written};
+use crate::record::{Change, Handle, Patch, Record, StoreKey, Value};
+use crate::store::{Applied, Created, Found, Guard, Loaded, Rotated, StoreError, StoreErrorKind, Written};
 
 /// How often a new id is drawn when the one before was taken, which only a broken random source makes happen.
 const DRAWS: usize = 3;
+
+/// How often a rotation is tried whose outcome is not known.
+const ATTEMPTS: u32 = 4;
 
 /// What a write has led to.
 #[derive(Debug)]
@@ -34,12 +37,12 @@ impl Inner {
             }
             self.write_in_turn(&own).await
         });
-        match within(self.settings.deadline, writing).await {
+        match self.patience.wait_for(writing).await {
             Ok(Ok(Outcome::Written(number))) => Ok(number),
             // Only a replacement ends so.
             Ok(Ok(Outcome::Conflict)) => Err(SessionError::new(Kind::Contention)),
             Ok(Err(error)) => Err(error),
-            Err(_) => Err(StoreError::new(StoreErrorKind::Timeout).into()),
+            Err(Elapsed) => Err(self.settings.timed_out().into()),
         }
     }
 
@@ -65,13 +68,13 @@ impl Inner {
                 self.reload().await?;
             }
         });
-        match within(self.settings.deadline, replacing).await {
+        match self.patience.wait_for(replacing).await {
             Ok(result) => result,
-            Err(_) if conflicts.load(Ordering::Relaxed) > 0 => {
+            Err(Elapsed) if conflicts.load(Ordering::Relaxed) > 0 => {
                 self.state().given_up();
                 Err(SessionError::new(Kind::Contention))
             }
-            Err(_) => Err(StoreError::new(StoreErrorKind::Timeout).into()),
+            Err(Elapsed) => Err(self.settings.timed_out().into()),
         }
     }
 
@@ -110,15 +113,28 @@ impl Inner {
     }
 
     async fn destroy(&self, key: &StoreKey, now: Timestamp) -> Result<(), SessionError> {
-        let store = &self.settings.store;
-        let was_there = store.destroy(key, now).await?;
-        // If it was not, it ended some other way, which is as good; or it was rotated, and lives.
-        if !was_there && matches!(store.load(key, now).await?, Loaded::Superseded) {
+        let settings = &self.settings;
+        let mut was_there = settings.ask(|store| store.destroy(key, now)).await?;
+        // If it was not, it ended some other way, which is as good; or it was rotated, and lives. A user's can still be found.
+        if !was_there {
+            was_there = self.destroy_by_handle(now).await?;
+        }
+        if !was_there && matches!(settings.ask(|store| store.load(key, now)).await?, Loaded::Superseded) {
             self.state().escaped();
             return Ok(());
         }
         self.state().destroyed(was_there);
         Ok(())
+    }
+
+    /// Ends the session that is to be destroyed by its handle, which stays the same when the id is rotated in place.
+    async fn destroy_by_handle(&self, now: Timestamp) -> Result<bool, SessionError> {
+        let settings = &self.settings;
+        let (Some(directory), Some((user, handle))) = (settings.store.directory(), self.state().doomed_of_user())
+        else {
+            return Ok(false);
+        };
+        Ok(settings.ask(|_| directory.revoke(&user, &handle, now)).await?)
     }
 
     async fn create(&self, record: Record, own: &Own, now: Timestamp) -> Result<Outcome, SessionError> {
@@ -128,7 +144,7 @@ impl Inner {
                 Ok(key) => key,
                 Err(error) => return answer.not_done(Err(error.into())),
             };
-            match self.settings.store.create(&key, &record, now).await {
+            match self.settings.ask(|store| store.create(&key, &record, now)).await {
                 Ok(Created::Done { token, handle }) => {
                     let number = own.number_in_record(&record);
                     answer.done(|state| state.created(key, record, token, handle));
@@ -152,7 +168,7 @@ impl Inner {
         now: Timestamp,
     ) -> Result<Outcome, SessionError> {
         let mut answer = Unanswered::new(self);
-        match self.settings.store.apply(key, patch, guard, now).await {
+        match self.settings.ask(|store| store.apply(key, patch, guard, now)).await {
             Ok(Applied::Done(written)) => Ok(answer.written(patch, written, None, own, now)),
             Ok(Applied::Conflict) => answer.not_done(Ok(Outcome::Conflict)),
             // A session that has ended needs no touch.
@@ -177,25 +193,55 @@ impl Inner {
                 Ok(key) => key,
                 Err(error) => return answer.not_done(Err(error.into())),
             };
-            match self.settings.store.rotate(key, &new_key, patch, guard, now).await {
-                Ok(Rotated::Done { written, handle }) => {
+            match self.rotate_to(&new_key, key, patch, guard, now).await? {
+                Rotated::Done { written, handle } => {
                     return Ok(answer.written(patch, written, Some((new_key, handle)), own, now));
                 }
-                Ok(Rotated::Conflict) => return answer.not_done(Ok(Outcome::Conflict)),
-                Ok(Rotated::Gone) => return answer.not_done(Err(SessionError::new(Kind::Gone))),
-                Ok(Rotated::WrongType) => return answer.not_done(Err(SessionError::new(Kind::WrongType))),
-                Ok(Rotated::Taken) => {
+                Rotated::Conflict => return answer.not_done(Ok(Outcome::Conflict)),
+                Rotated::Gone => return answer.not_done(Err(SessionError::new(Kind::Gone))),
+                Rotated::WrongType => return answer.not_done(Err(SessionError::new(Kind::WrongType))),
+                Rotated::Taken => {
                     tracing::warn!("a new session id was taken already: is the random source broken?")
                 }
-                Err(error) => return Err(error.into()),
             }
         }
         Err(StoreError::new(StoreErrorKind::Other).into())
     }
 
+    /// Rotates, and tries again with the same new key where the outcome is not known: whichever attempt it was that the store
+    /// has carried out, the record is there then, and nobody else knows of that key.
+    async fn rotate_to(
+        &self,
+        new: &StoreKey,
+        old: &StoreKey,
+        patch: &Patch,
+        guard: &Guard,
+        now: Timestamp,
+    ) -> Result<Rotated, StoreError> {
+        let settings = &self.settings;
+        for attempt in 0..ATTEMPTS {
+            match settings.ask(|store| store.rotate(old, new, patch, guard, now)).await {
+                Err(error) if error.is_outage() && attempt + 1 < ATTEMPTS => {
+                    tracing::debug!(error = &error as &dyn std::error::Error, "a rotation is tried again");
+                    back_off(attempt).await;
+                }
+                // Nobody but an earlier attempt can have made it.
+                Ok(Rotated::Gone | Rotated::Taken) if attempt > 0 => {
+                    return Ok(match settings.ask(|store| store.load(new, now)).await? {
+                        Loaded::Found(found) => done_before(patch, found),
+                        Loaded::Superseded | Loaded::Missing => Rotated::Gone,
+                    });
+                }
+                answer => return answer,
+            }
+        }
+        Err(StoreError::new(StoreErrorKind::Timeout))
+    }
+
     async fn reload(&self) -> Result<(), SessionError> {
         let Some(key) = self.state().live().map(|live| live.key.clone()) else { return Ok(()) };
-        match self.settings.store.load(&key, self.settings.clock.now()).await? {
+        let now = self.settings.clock.now();
+        match self.settings.ask(|store| store.load(&key, now)).await? {
             Loaded::Found(found) => {
                 self.state().reloaded(found);
                 Ok(())
@@ -208,6 +254,14 @@ impl Inner {
         // No code that holds the lock panics half-way through a change.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a rotation has answered whose answer was lost, told by the record that it left.
+fn done_before(patch: &Patch, found: Found) -> Rotated {
+    let added = patch.changes().filter(|(_, change)| matches!(change, Change::Add(_)));
+    let number = |key: &Arc<str>| Some((key.clone(), found.record.data.get(key)?.as_i64()?));
+    let numbers = added.filter_map(|(key, _)| number(key)).collect();
+    Rotated::Done { written: Written::new(found.token, numbers), handle: found.handle }
 }
 
 impl Own {

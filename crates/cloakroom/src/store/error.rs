@@ -20,6 +20,8 @@ pub enum StoreErrorKind {
     Unavailable,
     /// No answer came in time. A write may have happened, or may still.
     Timeout,
+    /// The store answers, but has no room for another session.
+    Full,
     /// The store answered something that no record can be made of.
     Corrupt,
     /// Anything else.
@@ -41,6 +43,11 @@ impl StoreError {
     pub fn kind(&self) -> StoreErrorKind {
         self.kind
     }
+
+    /// Whether the store itself is away, rather than something wrong with what it was asked.
+    pub(crate) fn is_outage(&self) -> bool {
+        matches!(self.kind, StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
+    }
 }
 
 impl fmt::Display for StoreError {
@@ -48,6 +55,7 @@ impl fmt::Display for StoreError {
         f.write_str(match self.kind {
             StoreErrorKind::Unavailable => "the session store is unavailable",
             StoreErrorKind::Timeout => "the session store did not answer in time",
+            StoreErrorKind::Full => "the session store is full",
             StoreErrorKind::Corrupt => "the session store holds a record that can't be read",
             StoreErrorKind::Other => "the session store failed",
         })

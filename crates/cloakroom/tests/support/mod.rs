@@ -2,7 +2,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +29,8 @@ pub struct Watched {
     calls: Mutex<Vec<&'static str>>,
     pub fails: AtomicBool,
     pub hangs: AtomicBool,
+    /// So many rotations are carried out, but the answer is lost.
+    pub loses_rotations: AtomicUsize,
     pub release: tokio::sync::Notify,
 }
 
@@ -80,7 +82,17 @@ impl Store for Watched {
         guard: &'a Guard,
         now: Timestamp,
     ) -> StoreFuture<'a, Rotated> {
-        self.ask("rotate", StoreFuture::new(async move { self.memory.rotate(old, new, patch, guard, now).await }))
+        self.ask(
+            "rotate",
+            StoreFuture::new(async move {
+                let rotated = self.memory.rotate(old, new, patch, guard, now).await?;
+                let less = |left: usize| left.checked_sub(1);
+                match self.loses_rotations.fetch_update(Ordering::SeqCst, Ordering::SeqCst, less) {
+                    Ok(_) => Err(StoreError::new(StoreErrorKind::Unavailable)),
+                    Err(_) => Ok(rotated),
+                }
+            }),
+        )
     }
 
     fn destroy<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, bool> {
@@ -221,4 +233,28 @@ pub async fn visitor(site: &Site) -> Browser {
     assert_eq!(site.get(&mut browser, "/incr").await.body, "1");
     site.store.calls();
     browser
+}
+
+/// A browser whose session belongs to a user.
+pub async fn logged_in(site: &Site, user: &str) -> Browser {
+    let mut browser = visitor(site).await;
+    assert_eq!(site.get(&mut browser, &format!("/login/{user}")).await.body, "in");
+    site.store.calls();
+    browser
+}
+
+/// One request of the browser whose handler does this.
+pub async fn act<F, Fut>(site: &Site, browser: &mut Browser, act: F) -> Answer
+where
+    F: FnOnce(Session) -> Fut + Send + 'static,
+    Fut: Future<Output = Result<()>> + Send + 'static,
+{
+    let act = Arc::new(Mutex::new(Some(act)));
+    let handler = move |session: Session| {
+        let act = act.lock().unwrap().take().unwrap();
+        async move { act(session).await.map(|()| "done") }
+    };
+    let app = Router::new().route("/", get(handler)).layer(site.layer.clone());
+    let response = browser.send(app, Request::get("/").body(Body::empty()).unwrap()).await.unwrap();
+    Answer::read(response).await
 }

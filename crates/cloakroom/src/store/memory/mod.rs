@@ -23,7 +23,7 @@ const SHARDS: usize = 16;
 /// When it is full, room is made for a new session: expired ones leave first, then the anonymous session that was idle
 /// for longest; a user's session only for another user's. So a flood of visitors can't push out who has logged in.
 /// Where all are users, a visitor's new session is not stored, and [`create`](Store::create) fails as
-/// [`Unavailable`](super::StoreErrorKind::Unavailable): the visitor gets a 503 until somebody leaves. To log in needs
+/// [`Full`](super::StoreErrorKind::Full): the visitor gets a 503 until somebody leaves. To log in needs
 /// no room: the session is there already. Each eviction is a `tracing` event, of a user's session at `WARN` and of an
 /// anonymous one at `DEBUG`, and counted in [`stats`](MemoryStore::stats).
 ///
@@ -163,7 +163,7 @@ impl MemoryStore {
                     // One goes and one comes: the count stays.
                     evicted = shards[index].evict(&rank).map(|handle| (rank, handle));
                 }
-                _ => return Err(StoreError::with_source(StoreErrorKind::Unavailable, FullOfUsers)),
+                _ => return Err(StoreError::with_source(StoreErrorKind::Full, FullOfUsers)),
             }
         }
         Ok((self.place(&mut shards[own], key, record), evicted))
