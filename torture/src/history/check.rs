@@ -27,7 +27,13 @@ pub fn check(history: &History) -> Report {
         report.finding = Some(Finding { violation: Violation::Stuck, exchange: None, detail });
         return report;
     }
-    match lives(history).and_then(|lives| check_lives(&lives, &mut report)) {
+    let checked = lives(history).and_then(|lives| {
+        if history.keeps_handles {
+            check_handles(&lives)?;
+        }
+        check_lives(&lives, &mut report)
+    });
+    match checked {
         Ok(()) => {}
         Err(finding) => report.finding = Some(finding),
     }
@@ -48,6 +54,21 @@ pub fn check_lives(lives: &[Life], report: &mut Report) -> Result<(), Finding> {
             Verdict::Fine => {}
             Verdict::Undecided => report.undecided += 1,
             Verdict::Wrong(operation, objection) => return Err(explain(life, &life[operation], objection)),
+        }
+    }
+    Ok(())
+}
+
+/// That no two sessions are the same one.
+fn check_handles(lives: &[Life]) -> Result<(), Finding> {
+    let mut owners: BTreeMap<&str, usize> = BTreeMap::new();
+    for (number, life) in lives.iter().enumerate() {
+        for operation in life {
+            let Kind::Load(_, Loaded::Found(found)) = &operation.kind else { continue };
+            if *owners.entry(&found.handle).or_insert(number) != number {
+                let detail = format!("{} is found under the ticket of another session as well", found.handle);
+                return Err(Finding::new(Violation::ForeignRead, operation.exchange, detail));
+            }
         }
     }
     Ok(())

@@ -13,6 +13,9 @@ use super::torment::{Dose, Figures, torment};
 /// How long one store has its turn when several alternate.
 const TURN: Duration = Duration::from_secs(20);
 
+/// How long a plan that has failed is cut down.
+const SHRINKING: Duration = Duration::from_secs(30);
+
 /// Runs histories for a while, or one of them again.
 #[derive(Args, Debug)]
 pub struct Command {
@@ -58,7 +61,8 @@ impl Command {
             for total in &mut totals {
                 let left = end.saturating_duration_since(Instant::now());
                 let time = if self.seed.is_some() { TURN } else { left.min(TURN) };
-                has_failed |= total.go_on(Dose { first_seed: total.next_seed, histories, time }, out)?;
+                has_failed |=
+                    total.go_on(Dose { first_seed: total.next_seed, histories, time, shrinking: SHRINKING }, out)?;
             }
             if has_failed || self.seed.is_some() || Instant::now() >= end {
                 break;

@@ -71,7 +71,7 @@ impl State {
             Kind::Create { name, write, answer } => self.created(*name, write, answer, span),
             Kind::Load(name, loaded) => self.loaded(*name, loaded, span),
             Kind::Write { name, to, write, answer } => self.written(*name, *to, write, answer, span),
-            Kind::Touch(name) => Ok(self.touched(*name, span)),
+            Kind::Touch { name, certain } => Ok(self.touched(*name, *certain, span)),
             Kind::End(name, answer) => self.ended(*name, answer, span),
             Kind::Revoke { user, told, .. } => self.revoked(user, *told, span),
         }
@@ -173,10 +173,15 @@ impl State {
     }
 
     /// A touch never fails: without a session there is nothing to touch.
-    fn touched(&self, name: Name, span: &Span) -> State {
+    fn touched(&self, name: Name, certain: bool, span: &Span) -> State {
         let mut new = self.clone();
         if self.can_serve(name, span).is_ok() {
+            // Where it may just have ended, nobody is told whether the touch came in time.
+            let least = self.ends.idle.0;
             new.ends.touch(span);
+            if !certain || span.to >= self.ends.least() {
+                new.ends.idle.0 = least;
+            }
         }
         new
     }

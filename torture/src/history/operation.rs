@@ -52,7 +52,12 @@ pub enum Kind {
         answer: Answer,
     },
     /// It is touched, if it is there and that is due.
-    Touch(Name),
+    Touch {
+        /// The id that it is to have.
+        name: Name,
+        /// Whether all went well.
+        certain: bool,
+    },
     /// It is ended by its id.
     End(Name, Answer),
     /// It is ended because it is of a user.
@@ -74,7 +79,7 @@ impl Operation {
                 *answer == Answer::Unknown
             }
             Kind::Revoke { unknown, .. } => *unknown,
-            Kind::Load(..) | Kind::Touch(_) => false,
+            Kind::Load(..) | Kind::Touch { .. } => false,
         }
     }
 
@@ -186,11 +191,7 @@ impl Sorter {
         }
         if let Some(commit) = &exchange.commit {
             let answer = exchange.commit_answer(number, commit)?;
-            if commit.write.is_more_than_a_touch() || commit.write.ends {
-                self.write(&mut cursor, commit.span, &commit.write, &answer);
-            } else if let Some(name) = cursor.name.filter(|_| commit.write.lives) {
-                self.push(name, operation(&cursor, commit.span, Kind::Touch(name)));
-            }
+            self.write(&mut cursor, commit.span, &commit.write, &answer);
         }
         Ok(())
     }
@@ -204,6 +205,11 @@ impl Sorter {
         let (write, answer) = (write.clone(), answer.clone());
         if write.lives {
             let Some(name) = cursor.name else { return };
+            if !write.is_more_than_a_touch() {
+                let certain = answer == Answer::Done(None);
+                self.push(name, operation(cursor, span, Kind::Touch { name, certain }));
+                return;
+            }
             let rotates = write.rotates && answer != Answer::Refused;
             let to = rotates.then(|| cursor.make());
             self.push(name, operation(cursor, span, Kind::Write { name, to, write, answer: answer.clone() }));

@@ -20,14 +20,14 @@ use tower::{Layer as _, Service as _, service_fn};
 use super::executor::{self, Stuck, Task};
 use super::jitter::{Jittered, Shaken};
 use super::plan::{ABSOLUTE, Client, IDLE, Plan, Request, Turn};
-use super::record::{Exchange, History, Meter, Response, Ticket};
+use super::record::{Call, Exchange, History, Loaded, Meter, Response, Ticket};
 use super::rng::Rng;
 use super::service::{Job, Log, Pace, handle};
 
 const COOKIE: &str = "__Host-sid";
 
 /// How long a write may take. Where time passes, the machine may be slow, and what takes too long proves nothing.
-const DEADLINE: Duration = Duration::from_secs(20);
+pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// Runs a plan so that it decides everything: whose turn it is, and what time it is. The same plan gives the same
 /// history. For stores that answer without waiting for anything outside of the process.
@@ -161,9 +161,10 @@ impl World {
     fn audit(self: Arc<World>) -> Task {
         Box::pin(async move {
             let tickets = lock(&self.tickets).clone();
-            for ticket in tickets {
+            // Twice, so that what comes late is told from what never comes.
+            for ticket in tickets.iter().chain(&tickets) {
                 let mut browser = Browser::new();
-                browser.set_cookie(COOKIE, &ticket);
+                browser.set_cookie(COOKIE, ticket);
                 self.exchange(None, usize::MAX, browser, &Request::default()).await;
             }
         })
@@ -259,11 +260,32 @@ impl World {
                 .chain(exchange.commit.as_mut().map(|commit| &mut commit.span))
                 .for_each(|span| span.to = span.to.min(over));
         }
+        name_handles(&mut exchanges);
         History {
             exchanges,
             events: lock(&self.events).clone(),
             keeps_handles: self.store.capabilities().rotates_in_place,
             stuck: ended.is_err(),
+        }
+    }
+}
+
+/// Handles are random. In their place come numbers, in the order in which they were first seen, so that a seed is told in
+/// the same words each time.
+fn name_handles(exchanges: &mut [Exchange]) {
+    let mut names: BTreeMap<String, String> = BTreeMap::new();
+    let mut rename = |handle: &mut String| {
+        let next = format!("s{}", names.len());
+        *handle = names.entry(std::mem::take(handle)).or_insert(next).clone();
+    };
+    for step in exchanges.iter_mut().flat_map(|exchange| &mut exchange.steps) {
+        match &mut step.call {
+            Call::Load(Some(Loaded::Found(found))) => rename(&mut found.handle),
+            Call::Revoke(revoke, _) => {
+                rename(&mut revoke.own);
+                revoke.handle.iter_mut().for_each(&mut rename);
+            }
+            Call::Load(_) | Call::Write(..) => {}
         }
     }
 }

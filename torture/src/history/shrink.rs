@@ -19,23 +19,31 @@ pub fn shrink<T>(
     let end = Instant::now() + time;
     let mut rng = Rng::new(plan.schedule);
     let mut shortest = (plan, failure);
-    'again: loop {
-        for smaller in smaller(&shortest.0) {
-            for attempt in 0..attempts {
-                if Instant::now() >= end {
-                    return shortest;
-                }
-                let mut candidate = smaller.clone();
-                if attempt > 0 {
-                    candidate.schedule = rng.any();
-                }
-                if let Some(failure) = fails(&candidate) {
-                    shortest = (candidate, failure);
-                    continue 'again;
-                }
-            }
+    // Where the last one was found: what comes before has just been tried.
+    let (mut at, mut tried_since) = (0, 0);
+    loop {
+        let candidates = smaller(&shortest.0);
+        if tried_since >= candidates.len() {
+            return shortest;
         }
-        return shortest;
+        at %= candidates.len();
+        let found = (0..attempts).find_map(|attempt| {
+            if Instant::now() >= end {
+                return None;
+            }
+            let mut candidate = candidates[at].clone();
+            if attempt > 0 {
+                candidate.schedule = rng.any();
+            }
+            fails(&candidate).map(|failure| (candidate, failure))
+        });
+        if Instant::now() >= end {
+            return found.unwrap_or(shortest);
+        }
+        match found {
+            Some(found) => (shortest, tried_since) = (found, 0),
+            None => (at, tried_since) = (at + 1, tried_since + 1),
+        }
     }
 }
 
@@ -69,9 +77,11 @@ fn smaller(plan: &Plan) -> Vec<Plan> {
     let requests: Vec<Request> = copy.requests().map(|request| request.clone()).collect();
     for (number, request) in requests.iter().enumerate() {
         for action in 0..request.actions.len() {
-            add(&|plan| plan.requests().skip(number).take(1).for_each(|each| {
-                each.actions.remove(action);
-            }));
+            add(&|plan| {
+                plan.requests().skip(number).take(1).for_each(|each| {
+                    each.actions.remove(action);
+                })
+            });
         }
         add(&|plan| plan.requests().skip(number).take(1).for_each(|each| each.hangs_up = None));
         add(&|plan| plan.requests().skip(number).take(1).for_each(|each| each.outdated = false));

@@ -8,6 +8,9 @@ use cloakroom::store::{MemoryStore, Store};
 use cloakroom_mongodb::MongoStore;
 use mongodb::Client;
 
+use super::run::DEADLINE;
+use super::torment::AT_A_TIME;
+
 /// A kind of store.
 #[derive(Clone, Copy, Debug)]
 pub struct Kind {
@@ -48,11 +51,11 @@ pub fn by_name(name: &str) -> Result<Kind> {
 pub enum Source {
     /// A new one for each history.
     Memory,
-    /// One collection for all histories: each has sessions of its own.
+    /// A collection for each history that runs at a time.
     Mongodb {
-        /// The store.
-        store: Arc<MongoStore>,
-        /// Where it is.
+        /// The stores.
+        stores: Vec<Arc<MongoStore>>,
+        /// Where they are.
         database: mongodb::Database,
     },
 }
@@ -71,18 +74,22 @@ impl Source {
                     bail!("CLOAKROOM_TEST_MONGODB must name a MongoDB replica set: use `cargo xtask torture`");
                 };
                 let database = Client::with_uri_str(uri).await?.database(&random_name()?);
-                let store = MongoStore::new(database.clone()).with_deadline(std::time::Duration::from_secs(20));
-                store.ensure_indexes().await?;
-                Source::Mongodb { store: Arc::new(store), database }
+                let store = MongoStore::new(database.clone()).with_deadline(DEADLINE);
+                let stores = (0..AT_A_TIME).map(|place| Arc::new(store.clone().with_collection(&place.to_string())));
+                let stores: Vec<_> = stores.collect();
+                for store in &stores {
+                    store.ensure_indexes().await?;
+                }
+                Source::Mongodb { stores, database }
             }
         })
     }
 
-    /// A store for one history.
-    pub fn store(&self) -> Arc<dyn Store> {
+    /// A store for one history. Of a place below [`AT_A_TIME`] it is the same one each time.
+    pub fn store(&self, place: usize) -> Arc<dyn Store> {
         match self {
             Source::Memory => Arc::new(MemoryStore::new()),
-            Source::Mongodb { store, .. } => store.clone(),
+            Source::Mongodb { stores, .. } => stores[place].clone(),
         }
     }
 

@@ -16,14 +16,12 @@ use super::shrink::shrink;
 use super::stores::{Kind, Source};
 use super::violation::Finding;
 
-/// How long a failing plan is cut down.
-const SHRINKING: Duration = Duration::from_secs(20);
-
 /// How often a smaller plan is tried before it counts as fine.
-const ATTEMPTS: usize = 12;
+const ATTEMPTS: usize = 8;
 
-/// How many histories run at a time where they wait for a server.
-const AT_A_TIME: u64 = 16;
+/// How many histories run at a time where they wait for a server. Each has a store of its own for so long: they have
+/// clocks of their own, and what is expired to one must not be swept away from another.
+pub const AT_A_TIME: usize = 24;
 
 /// Which histories to run.
 #[derive(Clone, Copy, Debug)]
@@ -34,6 +32,8 @@ pub struct Dose {
     pub histories: u64,
     /// For how long, at most.
     pub time: Duration,
+    /// For how long the plan of one that is wrong is cut down, at most.
+    pub shrinking: Duration,
 }
 
 /// What came of it.
@@ -81,7 +81,7 @@ pub fn in_turns(dose: Dose, store: impl Fn() -> Arc<dyn Store>) -> Result<Figure
         figures.count(&report);
         if let Some(finding) = report.finding {
             let again = |plan: &Plan| wrong(run::in_turns(plan, store()).ok()?);
-            let (plan, (finding, history)) = shrink(plan, (finding, history), ATTEMPTS, SHRINKING, again);
+            let (plan, (finding, history)) = shrink(plan, (finding, history), ATTEMPTS, dose.shrinking, again);
             figures.failure = Some(Failure { finding, seed, plan, history });
             break;
         }
@@ -95,23 +95,26 @@ pub fn in_turns(dose: Dose, store: impl Fn() -> Arc<dyn Store>) -> Result<Figure
 /// # Errors
 ///
 /// If the application can't be set up, or a client panics.
-pub fn in_time(dose: Dose, runtime: &Runtime, store: impl Fn() -> Arc<dyn Store>) -> Result<Figures> {
+pub fn in_time(dose: Dose, runtime: &Runtime, store: impl Fn(usize) -> Arc<dyn Store>) -> Result<Figures> {
     let (start, mut figures) = (Instant::now(), Figures::default());
     let mut seeds = dose.seeds();
     let mut running = tokio::task::JoinSet::new();
+    let mut free: Vec<usize> = (0..AT_A_TIME).collect();
     let failed = runtime.block_on(async {
         loop {
-            while running.len() < usize::try_from(AT_A_TIME).unwrap_or(1) && start.elapsed() < dose.time {
+            while start.elapsed() < dose.time {
+                let Some(place) = free.pop() else { break };
                 let Some(seed) = seeds.next() else { break };
-                let (plan, store) = (Plan::draw(seed), store());
+                let (plan, store) = (Plan::draw(seed), store(place));
                 running.spawn(async move {
                     let history = run::in_time(&plan, store).await?;
                     let report = check(&history);
-                    anyhow::Ok((seed, plan, history, report))
+                    anyhow::Ok((place, seed, plan, history, report))
                 });
             }
             let Some(ended) = running.join_next().await else { return anyhow::Ok(None) };
-            let (seed, plan, history, mut report) = ended.context("a history panicked")??;
+            let (place, seed, plan, history, mut report) = ended.context("a history panicked")??;
+            free.push(place);
             figures.count(&report);
             if let Some(finding) = report.finding.take() {
                 running.abort_all();
@@ -121,8 +124,8 @@ pub fn in_time(dose: Dose, runtime: &Runtime, store: impl Fn() -> Arc<dyn Store>
         }
     })?;
     if let Some((seed, plan, history, finding)) = failed {
-        let again = |plan: &Plan| wrong(runtime.block_on(run::in_time(plan, store())).ok()?);
-        let (plan, (finding, history)) = shrink(plan, (finding, history), ATTEMPTS, SHRINKING, again);
+        let again = |plan: &Plan| wrong(runtime.block_on(run::in_time(plan, store(0))).ok()?);
+        let (plan, (finding, history)) = shrink(plan, (finding, history), ATTEMPTS, dose.shrinking, again);
         figures.failure = Some(Failure { finding, seed, plan, history });
     }
     figures.time = start.elapsed();
@@ -138,11 +141,11 @@ pub fn torment(kind: Kind, dose: Dose) -> Result<Figures> {
     if kind.in_turns {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let source = runtime.block_on(Source::open(kind))?;
-        return in_turns(dose, || source.store());
+        return in_turns(dose, || source.store(0));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let source = runtime.block_on(Source::open(kind))?;
-    let figures = in_time(dose, &runtime, || source.store());
+    let figures = in_time(dose, &runtime, |place| source.store(place));
     runtime.block_on(source.close())?;
     figures
 }
