@@ -62,6 +62,8 @@ pub struct Failure {
     pub plan: Plan,
     /// What happened.
     pub history: History,
+    /// How long it took to find it, before it was cut down.
+    pub found_after: Duration,
 }
 
 /// Runs histories on stores that a seed decides everything of.
@@ -80,9 +82,10 @@ pub fn in_turns(dose: Dose, store: impl Fn() -> Arc<dyn Store>) -> Result<Figure
         let report = check(&history);
         figures.count(&report);
         if let Some(finding) = report.finding {
+            let found_after = start.elapsed();
             let again = |plan: &Plan| wrong(run::in_turns(plan, store()).ok()?);
             let (plan, (finding, history)) = shrink(plan, (finding, history), ATTEMPTS, dose.shrinking, again);
-            figures.failure = Some(Failure { finding, seed, plan, history });
+            figures.failure = Some(Failure { finding, seed, plan, history, found_after });
             break;
         }
     }
@@ -124,9 +127,10 @@ pub fn in_time(dose: Dose, runtime: &Runtime, store: impl Fn(usize) -> Arc<dyn S
         }
     })?;
     if let Some((seed, plan, history, finding)) = failed {
+        let found_after = start.elapsed();
         let again = |plan: &Plan| wrong(runtime.block_on(run::in_time(plan, store(0))).ok()?);
         let (plan, (finding, history)) = shrink(plan, (finding, history), ATTEMPTS, dose.shrinking, again);
-        figures.failure = Some(Failure { finding, seed, plan, history });
+        figures.failure = Some(Failure { finding, seed, plan, history, found_after });
     }
     figures.time = start.elapsed();
     Ok(figures)
@@ -173,9 +177,10 @@ impl Failure {
     pub fn describe(&self, store: &str) -> String {
         let (turns, actions) = self.plan.size();
         format!(
-            "{}\n\nseed {}: cargo xtask torture -- history --store {store} --seed {}\n\
+            "{}\n\nfound after {:.1} s, at seed {}: cargo xtask torture -- history --store {store} --seed {}\n\
              cut down to {turns} turns and {actions} actions:\n\n{}",
             self.finding,
+            self.found_after.as_secs_f64(),
             self.seed,
             self.seed,
             print::history(&self.history)
