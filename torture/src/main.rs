@@ -1,0 +1,34 @@
+//! The long forms of the proof, part by part. `cargo xtask torture` starts what they need.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool: printing is its work")]
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use cloakroom_torture::history;
+
+/// The proof of Cloakroom's promises.
+#[derive(Debug, Parser)]
+#[command(name = "torture", bin_name = "cargo xtask torture --")]
+struct Cli {
+    #[command(subcommand)]
+    part: Part,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Runs random concurrent histories and checks them against a sequential model.
+    History(history::Command),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().part {
+        Part::History(command) => command.run(&mut std::io::stdout()),
+    };
+    match outcome {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("torture: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
