@@ -69,13 +69,18 @@ fn key(name: &str) -> Option<String> {
     if name.is_empty() || name.contains(['.', '$', '\0']) {
         return None;
     }
-    let rest = name.replace("%25", "").replace("%2E", "").replace("%24", "").replace("%00", "");
-    // An escape that comes about only by taking another one out is none.
-    let escapes = name.matches('%').count() * 3;
-    if rest.len() + escapes != name.len() || rest.contains('%') {
-        return None;
+    let (mut key, mut rest) = (String::new(), name);
+    while let Some(first) = rest.chars().next() {
+        let escapes = [("%25", '%'), ("%2E", '.'), ("%24", '$'), ("%00", '\0')];
+        let escape = escapes.into_iter().find(|(escape, _)| rest.starts_with(escape));
+        let (length, letter) = escape.map_or((first.len_utf8(), first), |(escape, letter)| (escape.len(), letter));
+        if first == '%' && escape.is_none() {
+            return None;
+        }
+        key.push(letter);
+        rest = &rest[length..];
     }
-    Some(name.replace("%2E", ".").replace("%24", "$").replace("%00", "\0").replace("%25", "%"))
+    Some(key)
 }
 
 fn depth(value: RawBsonRef<'_>) -> usize {
