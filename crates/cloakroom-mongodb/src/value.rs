@@ -166,7 +166,8 @@ impl Reader<'_> {
         let end = self.rest.find(|letter: char| !matches!(letter, '-' | '+' | '.' | 'e' | 'E' | '0'..='9'));
         let (number, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         self.rest = rest;
-        if number.contains(['.', 'e', 'E']) {
+        // As an integer, `-0` would lose its sign.
+        if number == "-0" || number.contains(['.', 'e', 'E']) {
             number.parse().ok().map(Bson::Double)
         } else {
             number.parse().ok().map(Bson::Int64)
@@ -253,7 +254,9 @@ mod tests {
     fn numbers_keep_their_type() {
         assert_eq!(bson_of("1"), Bson::Int64(1));
         assert_eq!(bson_of("1.0"), Bson::Double(1.0));
-        assert!(matches!(bson_of("-0.0"), Bson::Double(zero) if zero.is_sign_negative()));
+        for zero in ["-0.0", "-0"] {
+            assert!(matches!(bson_of(zero), Bson::Double(zero) if zero.is_sign_negative()));
+        }
         assert_eq!(json_of(Bson::Int32(7)), "7");
     }
 

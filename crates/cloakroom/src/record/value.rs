@@ -72,9 +72,9 @@ impl Value {
         &self.0
     }
 
-    /// The number, if the value is an integer.
+    /// The number, if the value is an integer. `-0` is a float: no integer has that sign.
     pub fn as_i64(&self) -> Option<i64> {
-        self.0.parse().ok()
+        if &*self.0 == "-0" { None } else { self.0.parse().ok() }
     }
 }
 
@@ -268,6 +268,16 @@ mod tests {
             let read: f64 = Value::serialize(&number).unwrap().deserialize().unwrap();
             assert_eq!(read.to_bits(), number.to_bits(), "{number:?}");
         }
+    }
+
+    #[test]
+    fn minus_zero_is_a_float_however_it_is_spelt() {
+        for text in ["-0", "-0.0"] {
+            let value = Value::from_json(text).unwrap();
+            assert_eq!(value.as_i64(), None);
+            assert_eq!(value.deserialize::<f64>().unwrap().to_bits(), (-0.0_f64).to_bits());
+        }
+        assert_eq!(Value::from_json("0").unwrap().as_i64(), Some(0));
     }
 
     #[test]
