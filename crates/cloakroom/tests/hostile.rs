@@ -90,27 +90,32 @@ async fn a_thousand_cookies_hide_no_ticket() {
 }
 
 #[tokio::test]
-async fn the_valid_ticket_wins_wherever_it_stands_among_sixteen() {
+async fn the_valid_ticket_wins_wherever_it_stands_among_a_thousand() {
     let (site, ticket) = site().await;
     let bad = ["".to_owned(), "garbage".to_owned(), "s%3Aid.sig".to_owned(), forged("id"), "%FF".to_owned()];
     let crowd = |place: usize| -> Vec<String> {
         let cookie = |number: usize| if number == place { ticket.clone() } else { bad[number % bad.len()].clone() };
         (0..=place.max(15)).map(|number| format!("__Host-sid={}", cookie(number))).collect()
     };
-    for place in 0..16 {
+    for place in [0, 1, 14, 15, 16, 500, 1_023] {
         is_accepted(&site, &[crowd(place).join("; ")]).await;
         is_accepted(&site, &crowd(place)).await;
     }
-    let answer = visit(&site, "/read", &[crowd(16).join("; ")]).await;
-    is_a_strangers(&site, &answer, "the seventeenth");
+    let answer = visit(&site, "/read", &[crowd(1_024).join("; ")]).await;
+    is_a_strangers(&site, &answer, "one too many");
 }
 
 #[tokio::test]
-async fn of_two_valid_tickets_the_first_counts_and_the_store_is_asked_once() {
+async fn of_valid_tickets_the_first_whose_session_lives_counts() {
     let (site, ticket) = site().await;
-    is_accepted(&site, &[format!("__Host-sid={ticket}; __Host-sid={}", signed("another"))]).await;
-    let answer = visit(&site, "/read", &[format!("__Host-sid={}; __Host-sid={ticket}", signed("another"))]).await;
-    assert_eq!((answer.body.as_str(), site.store.calls()), ("0", vec!["load"]));
+    let dead = |id: &str| format!("__Host-sid={}", signed(id));
+    let live = format!("__Host-sid={ticket}");
+    is_accepted(&site, &[format!("{live}; {}", dead("another"))]).await;
+    let answer = visit(&site, "/read", &[format!("{}; {}; {live}", dead("one"), dead("two"))]).await;
+    assert_eq!((answer.body.as_str(), site.store.calls()), ("1", vec!["load"; 3]));
+    let many = ["one", "two", "three", "four", "five"].map(dead).join("; ");
+    let answer = visit(&site, "/read", &[many]).await;
+    assert_eq!((answer.body.as_str(), site.store.calls()), ("0", vec!["load"; 4]), "there is a bound");
 }
 
 #[tokio::test]

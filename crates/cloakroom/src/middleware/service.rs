@@ -30,6 +30,10 @@ use crate::store::Store;
 ///     .layer(SessionLayer::new(MemoryStore::new(), keys)?);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// What answers in place of a handler that did not finish, such as a time-out or a layer that catches panics, belongs
+/// *outside* of this one: then the session of that handler is left as it was. Inside, this layer sees an answer like any
+/// other, and keeps what the handler had changed by then.
 #[derive(Clone, Debug)]
 pub struct SessionLayer {
     config: Arc<Config>,
