@@ -13,6 +13,7 @@ pub(crate) struct Elapsed;
 /// How long a request may still wait for its store. What the handler does meanwhile does not count.
 #[derive(Debug)]
 pub(crate) struct Patience {
+    #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "there is no timer"))]
     all: Duration,
     /// In microseconds.
     used: AtomicU64,
