@@ -477,4 +477,6 @@ impl Own {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
