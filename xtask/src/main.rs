@@ -5,6 +5,7 @@ mod checks;
 mod fuzz;
 mod mongod;
 mod system;
+mod torture;
 mod wheel;
 mod workspace;
 
@@ -13,6 +14,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, Subcommand};
+use tokio::process::Command;
 
 use crate::mongod::Mongod;
 use crate::system::{Ended, Signals, say};
@@ -58,10 +60,35 @@ enum Task {
         #[arg(last = true, value_name = "CARGO TEST ARGUMENTS")]
         arguments: Vec<OsString>,
     },
+    /// Run the long forms of the proofs, with the servers they need.
+    ///
+    /// Random concurrent histories on every store, and the model of the memory store's
+    /// locks: fresh seeds until the time is over. At the end it prints how many there
+    /// were; where one fails, its seed and the shortest history that fails, and how to
+    /// run it again.
+    ///
+    /// The servers are those of `cargo xtask test`.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask torture --minutes 10\n  \
+        cargo xtask torture -- history --store memory --seed 42\n  \
+        cargo xtask torture -- history --store mongodb --minutes 5"
+    )]
+    Torture {
+        /// How long all parts take together.
+        #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..))]
+        minutes: u32,
+        /// What follows `--` is one part with its own arguments, in place of all parts.
+        #[arg(last = true, value_name = "PART AND ARGUMENTS", conflicts_with = "minutes")]
+        arguments: Vec<OsString>,
+    },
     /// Start the MongoDB of the tests, print its URI, and keep it until Ctrl-C.
     ///
     /// Its data is gone afterwards.
     Mongodb,
+    /// Run the memory store on simulated threads, in thousands of orders.
+    MemoryModel,
     /// Lint each published library without features, and with each feature alone.
     Features,
     /// Package the published libraries and build what was packed.
@@ -120,7 +147,15 @@ async fn run(task: Task) -> Result<ExitCode> {
     let workspace = Workspace::read()?;
     match task {
         Task::Test { arguments } => test(&workspace, &arguments, &mut signals).await,
+        Task::Torture { minutes, arguments } => {
+            let commands = torture::commands(&workspace, minutes, &arguments);
+            with_servers(&workspace, "the torture", commands, &mut signals).await
+        }
         Task::Mongodb => mongodb(&workspace, &mut signals).await,
+        Task::MemoryModel => tokio::select! {
+            signal = signals.next() => Ok(signal.exit_code()),
+            result = system::run(torture::memory_model(&workspace)) => result.map(|()| ExitCode::SUCCESS),
+        },
         Task::Features => tokio::select! {
             signal = signals.next() => Ok(signal.exit_code()),
             result = checks::features(&workspace) => result.map(|()| ExitCode::SUCCESS),
@@ -141,6 +176,18 @@ async fn run(task: Task) -> Result<ExitCode> {
 }
 
 async fn test(workspace: &Workspace, arguments: &[OsString], signals: &mut Signals) -> Result<ExitCode> {
+    let mut command = workspace::cargo();
+    command.arg("test").args(test_arguments(arguments));
+    with_servers(workspace, "the tests", vec![command], signals).await
+}
+
+/// Runs one command after the other while the servers run that the tests need.
+async fn with_servers(
+    workspace: &Workspace,
+    name: &str,
+    commands: Vec<Command>,
+    signals: &mut Signals,
+) -> Result<ExitCode> {
     // Each server is a value like this one: it has `start`, which gets the program if
     // need be, and `env`, what the tests are told of it; dropping it stops it.
     let mut mongod = tokio::select! {
@@ -149,31 +196,31 @@ async fn test(workspace: &Workspace, arguments: &[OsString], signals: &mut Signa
     };
     say(&format!("MongoDB {} is at {}", mongod.version(), mongod.uri()));
 
-    let mut command = workspace::cargo();
-    command.arg("test").args(test_arguments(arguments)).envs(mongod.env());
-    let ended = system::run_until_signal(command, signals).await?;
-    let lost = mongod.lost();
-    drop(mongod);
-
-    Ok(match ended {
-        Ended::Signal(signal) => {
-            println!("xtask: stopped by {signal}; the servers are stopped too");
-            signal.exit_code()
-        }
-        Ended::Exit(status) => {
-            let code = system::exit_code(status);
-            if let Some(lost) = lost {
-                println!("xtask: cargo test ended with {code}, but {lost}");
-                ExitCode::FAILURE
-            } else if code == 0 {
-                println!("xtask: the tests passed; the servers are stopped");
-                ExitCode::SUCCESS
-            } else {
-                println!("xtask: cargo test failed with {code}; the servers are stopped");
-                ExitCode::from(code)
+    for mut command in commands {
+        command.envs(mongod.env());
+        let ended = system::run_until_signal(command, signals).await?;
+        let status = match ended {
+            Ended::Signal(signal) => {
+                drop(mongod);
+                println!("xtask: stopped by {signal}; the servers are stopped too");
+                return Ok(signal.exit_code());
             }
+            Ended::Exit(status) => status,
+        };
+        let code = system::exit_code(status);
+        if let Some(lost) = mongod.lost() {
+            println!("xtask: {name} ended with {code}, but {lost}");
+            return Ok(ExitCode::FAILURE);
         }
-    })
+        if code != 0 {
+            drop(mongod);
+            println!("xtask: {name} failed with {code}; the servers are stopped");
+            return Ok(ExitCode::from(code));
+        }
+    }
+    drop(mongod);
+    println!("xtask: {name} passed; the servers are stopped");
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The arguments of cargo test: everything, unless packages are named.

@@ -529,4 +529,6 @@ impl Own {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

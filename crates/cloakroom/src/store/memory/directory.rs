@@ -59,7 +59,7 @@ fn entry(slot: &Slot) -> Entry {
 
 impl MemoryStore {
     /// Ends a user's live sessions whose handle is chosen; tells how many.
-    fn end(&self, user: &UserId, now: Timestamp, chosen: impl Fn(&Handle) -> bool) -> u64 {
+    pub(super) fn end(&self, user: &UserId, now: Timestamp, chosen: impl Fn(&Handle) -> bool) -> u64 {
         let mut ended = 0;
         for shard in &mut self.all_shards() {
             let mine = shard.of_user(user).filter(|(_, slot)| slot.record.is_live(now) && chosen(&slot.handle));

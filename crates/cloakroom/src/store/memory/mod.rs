@@ -1,20 +1,21 @@
 //! Sessions in the process's own memory.
 
 mod directory;
+#[cfg(all(test, cloakroom_shuttle))]
+mod model;
 mod shard;
-
-use std::error::Error;
-use std::fmt;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod sync;
 
 use self::shard::{Digest, Rank, Shard, Slot};
+use self::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use super::{
     Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
     Written,
 };
 use crate::clock::Timestamp;
 use crate::record::{Handle, Patch, Record, StoreKey};
+use std::error::Error;
+use std::fmt;
 
 const SHARDS: usize = 16;
 
