@@ -1,0 +1,32 @@
+//! Random concurrent histories on every store: the short form of what `cargo xtask torture` runs for long.
+#![allow(clippy::unwrap_used, reason = "these are tests")]
+
+use std::time::Duration;
+
+use cloakroom_torture::history::stores::by_name;
+use cloakroom_torture::history::torment::{Dose, torment};
+
+fn no_violation_on(store: &str, dose: Dose, least: u64) {
+    let figures = torment(by_name(store).unwrap(), dose).unwrap();
+    if let Some(failure) = figures.failure {
+        panic!("{}", failure.describe(store));
+    }
+    let (histories, undecided) = (figures.histories, figures.undecided);
+    assert!(histories >= least, "{histories} histories only");
+    assert!(undecided * 1_000 < figures.operations, "{undecided} sessions of {histories} histories are undecided");
+}
+
+/// The same ones each time.
+#[test]
+fn histories_on_memory() {
+    let dose =
+        Dose { first_seed: 0, histories: 600, time: Duration::from_secs(60), shrinking: Duration::from_secs(20) };
+    no_violation_on("memory", dose, 300);
+}
+
+#[test]
+fn histories_on_mongodb() {
+    let time = Duration::from_secs(12);
+    let dose = Dose { first_seed: 0, histories: 10_000, time, shrinking: Duration::from_secs(20) };
+    no_violation_on("mongodb", dose, 30);
+}
