@@ -1,0 +1,57 @@
+//! `torture faults`.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum as _};
+
+use super::fault::Fault;
+use super::load::Scale;
+
+/// Makes a real MongoDB fail under load, again and again, and checks each answer.
+#[derive(Debug, Args)]
+pub struct Command {
+    /// How often each fault is made.
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
+    /// Go on for so many minutes, however many rounds that takes.
+    #[arg(long)]
+    minutes: Option<u64>,
+    /// The load of the tests, in place of the larger one.
+    #[arg(long)]
+    short: bool,
+    /// Only these faults.
+    faults: Vec<Fault>,
+}
+
+impl Command {
+    /// Runs the faults one after the other, and prints one line for each.
+    ///
+    /// # Errors
+    ///
+    /// If a run could not be carried out, or nothing can be printed.
+    pub fn run(&self, out: &mut impl Write) -> Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let faults = if self.faults.is_empty() { Fault::value_variants() } else { &self.faults };
+        let scale = if self.short { Scale::SHORT } else { Scale::LONG };
+        let end = self.minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
+        let (mut round, mut survived, mut failed) = (0, 0, 0);
+        while end.map_or(round < self.rounds, |end| Instant::now() < end) {
+            round += 1;
+            for fault in faults {
+                let report = runtime.block_on(fault.run(scale))?;
+                writeln!(out, "{report}")?;
+                let violations = report.violations();
+                for violation in &violations {
+                    writeln!(out, "    {violation}")?;
+                }
+                out.flush()?;
+                if violations.is_empty() { survived += 1 } else { failed += 1 }
+            }
+        }
+        writeln!(out, "{round} rounds: {survived} faults survived, {failed} not")?;
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
