@@ -21,6 +21,7 @@ macro_rules! survives {
 
 survives! {
     mongod_is_killed_and_started_again: Killed,
+    mongod_alone_is_killed_and_started_again: AloneKilled,
     mongod_is_frozen_and_thawed: Frozen,
     the_disk_is_full: DiskFull,
     the_primary_is_killed: PrimaryKilled,

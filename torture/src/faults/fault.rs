@@ -13,6 +13,8 @@ use super::{clock, failover, hang_up, network, processes};
 pub enum Fault {
     /// mongod is killed with SIGKILL, and started again.
     Killed,
+    /// A mongod without a replica set is killed with SIGKILL, and started again.
+    AloneKilled,
     /// mongod is frozen with SIGSTOP, and thawed.
     Frozen,
     /// The disk of mongod is full.
@@ -48,6 +50,7 @@ impl Fault {
     pub async fn run(self, scale: Scale) -> Result<Report> {
         match self {
             Fault::Killed => processes::killed(scale).await,
+            Fault::AloneKilled => processes::alone_killed("mongod alone killed", "", scale).await,
             Fault::Frozen => processes::frozen(scale).await,
             Fault::DiskFull => processes::disk_full(scale).await,
             Fault::PrimaryKilled => failover::primary_killed(scale).await,
@@ -69,6 +72,16 @@ impl Fault {
     ///
     /// As [`run`](Fault::run).
     pub async fn cut_off_with_w1(scale: Scale) -> Result<Report> {
-        failover::cut_off("the same with w=1", "&w=1", scale).await
+        failover::cut_off("cut off with w=1", "&w=1", scale).await
+    }
+
+    /// [`AloneKilled`](Fault::AloneKilled) with a store that does not wait for the journal: it loses what was acknowledged
+    /// since that was written last, which is every tenth of a second.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Fault::run).
+    pub async fn alone_killed_without_journal(scale: Scale) -> Result<Report> {
+        processes::alone_killed("killed with journal=false", "journal=false", scale).await
     }
 }

@@ -6,8 +6,8 @@ use anyhow::{Result, bail};
 use tokio::time::{Instant, sleep};
 
 use super::load::{Load, Scale};
-use super::node::LOOK_AGAIN;
-use super::replica_set::ReplicaSet;
+use super::node::{LOOK_AGAIN, Node, Setup};
+use super::replica_set::{ReplicaSet, accepts};
 use super::report::Report;
 
 /// For a server to notice that there is no room.
@@ -26,6 +26,20 @@ pub(super) async fn killed(scale: Scale) -> Result<Report> {
     set.node(0).restart().await?;
     let (back, _) = set.back().await?;
     load.finish("mongod killed", fell, Some(back)).await
+}
+
+/// The same of a server that stands alone, without a replica set: the driver repeats nothing there.
+///
+/// `options`: of the connection string. With `journal=false` it loses what was acknowledged last.
+pub(super) async fn alone_killed(name: &'static str, options: &str, scale: Scale) -> Result<Report> {
+    let mut node = Node::start(Setup::default()).await?;
+    let load = Load::start(format!("mongodb://{}/alone?{options}", node.address()), scale).await?;
+    let fell = Instant::now();
+    node.kill()?;
+    sleep(scale.fault).await;
+    node.restart().await?;
+    let (back, _) = accepts(0, &node).await?;
+    load.finish(name, fell, Some(back)).await
 }
 
 /// `mongod` is frozen under load, and thawed.

@@ -118,7 +118,7 @@ impl ReplicaSet {
 }
 
 /// Ends when the node is a primary that accepts writes.
-async fn accepts(index: usize, node: &Node) -> Result<(Instant, usize)> {
+pub(super) async fn accepts(index: usize, node: &Node) -> Result<(Instant, usize)> {
     let client = node.client().await?;
     loop {
         if is_primary(&client).await && writes(&client).await {
