@@ -3,3 +3,5 @@
 //! `cargo xtask test` runs the short forms of it, `cargo xtask torture` the long ones.
 
 pub mod history;
+
+pub mod faults;

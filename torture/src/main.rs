@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cloakroom_torture::history;
+use cloakroom_torture::{faults, history};
 
 /// The proof of Cloakroom's promises.
 #[derive(Debug, Parser)]
@@ -18,11 +18,14 @@ struct Cli {
 enum Part {
     /// Runs random concurrent histories and checks them against a sequential model.
     History(history::Command),
+    /// Makes a real MongoDB fail under load. `MONGOD` names its program.
+    Faults(faults::Command),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().part {
         Part::History(command) => command.run(&mut std::io::stdout()),
+        Part::Faults(command) => command.run(&mut std::io::stdout()),
     };
     match outcome {
         Ok(code) => code,

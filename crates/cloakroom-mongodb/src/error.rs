@@ -43,13 +43,13 @@ impl Call {
         };
         match error.kind.as_ref() {
             ErrorKind::ServerSelection { .. }
-            | ErrorKind::ConnectionPoolCleared { .. }
             | ErrorKind::Authentication { .. }
             | ErrorKind::DnsResolve { .. }
             | ErrorKind::Shutdown => StoreErrorKind::Unavailable,
             // The driver marks so what failed while it made the connection: nothing was sent.
             ErrorKind::Io(_) if error.contains_label(SYSTEM_OVERLOADED_ERROR) => StoreErrorKind::Unavailable,
-            ErrorKind::Io(_) => interrupted,
+            // While it waited for a connection, or for the answer: the driver does not tell.
+            ErrorKind::Io(_) | ErrorKind::ConnectionPoolCleared { .. } => interrupted,
             // It did happen, on fewer servers than the write concern asks.
             ErrorKind::Write(WriteFailure::WriteConcernError(_)) => StoreErrorKind::Timeout,
             ErrorKind::InvalidResponse { .. } | ErrorKind::BsonDeserialization(_) => StoreErrorKind::Corrupt,

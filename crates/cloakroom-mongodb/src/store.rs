@@ -13,7 +13,9 @@ use cloakroom::store::{
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};
-use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, ReturnDocument, SelectionCriteria};
+use mongodb::options::{
+    Acknowledgment, ClientOptions, CollectionOptions, ReadPreference, ReturnDocument, SelectionCriteria, WriteConcern,
+};
 use mongodb::{Client, Collection, Database};
 use tokio::sync::OnceCell;
 
@@ -29,6 +31,12 @@ const DEADLINE: Duration = Duration::from_secs(2);
 const SWEPT_AT_ONCE: i64 = 10_000;
 /// Less than the deadline, so that "no server" is told from "no answer": the first is known to have changed nothing.
 const SERVER_SELECTION: Duration = Duration::from_millis(1_500);
+/// The driver looks so often whether a server that was lost is back; it can't look more often.
+const HEARTBEAT: Duration = Duration::from_millis(500);
+/// The driver waits so long for a connection, and together with a heartbeat for a sign of life. Until a server that is silent
+/// is given up, connections that were half made keep the place of new ones, for which the driver knows no other limit. Less
+/// would take a slow network or a busy machine for a dead server.
+const CONNECT: Duration = Duration::from_secs(1);
 
 /// Keeps sessions in a MongoDB collection.
 ///
@@ -58,7 +66,9 @@ impl MongoStore {
     /// A store in the database that the connection string names, else in `cloakroom`.
     ///
     /// It does not wait for the server, which may come up later; only a `mongodb+srv` name is looked up at once. All
-    /// options of the string count. Without `serverSelectionTimeoutMS` the driver looks for a server for 1.5 seconds.
+    /// options of the string count. Where it says nothing else, `serverSelectionTimeoutMS=1500`, `connectTimeoutMS=1000`
+    /// and `heartbeatFrequencyMS=500` take the place of the driver's defaults, so that a server that is lost or back is
+    /// soon known to be.
     ///
     /// # Errors
     ///
@@ -70,6 +80,8 @@ impl MongoStore {
             return Err(error::unacknowledged());
         }
         options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
+        options.heartbeat_freq.get_or_insert(HEARTBEAT);
+        options.connect_timeout.get_or_insert(CONNECT);
         let client = Client::with_options(options).map_err(|error| error::bad_uri(uri, &error))?;
         Ok(MongoStore::new(client.default_database().unwrap_or_else(|| client.database(DATABASE))))
     }
@@ -77,7 +89,12 @@ impl MongoStore {
     /// A store in a database of the application's own client.
     ///
     /// Set the client's `server_selection_timeout` below the [deadline](MongoStore::with_deadline), so that a server that
-    /// is not there is [`Unavailable`](cloakroom::store::StoreErrorKind::Unavailable) rather than a time-out.
+    /// is not there is [`Unavailable`](cloakroom::store::StoreErrorKind::Unavailable) rather than a time-out, and its
+    /// `connect_timeout` and `heartbeat_freq` as [`connect`](MongoStore::connect) does: with the driver's defaults a server
+    /// that has fallen silent is missed after twenty seconds, and until then new connections may not be made.
+    ///
+    /// Writes wait for a majority of the servers and for their journals, unless the database has a write concern that says
+    /// otherwise.
     ///
     /// ```no_run
     /// # async fn example() -> mongodb::error::Result<()> {
@@ -92,14 +109,14 @@ impl MongoStore {
         {
             tracing::warn!("sessions are read from secondaries: one that has ended may be seen for a while yet");
         }
-        let records = database.collection(COLLECTION);
+        let records = records(&database, COLLECTION);
         MongoStore { database, records, deadline: DEADLINE, indexes: Arc::default() }
     }
 
     /// Keeps the sessions in the collection `name`, not in `cloakroom`.
     #[must_use]
     pub fn with_collection(self, name: &str) -> MongoStore {
-        MongoStore { records: self.database.collection(name), indexes: Arc::default(), ..self }
+        MongoStore { records: records(&self.database, name), indexes: Arc::default(), ..self }
     }
 
     /// Waits at most so long for the answer to a call, all in all; 2 seconds unless set.
@@ -237,6 +254,15 @@ impl MongoStore {
         let deleted = self.records.delete_many(filter).await.map_err(failed)?.deleted_count;
         Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
     }
+}
+
+/// The collection of the records. What was written to it is written for good, whichever server dies next, unless the
+/// application has asked for less.
+fn records(database: &Database, name: &str) -> Collection<RawDocumentBuf> {
+    let mut concern = database.write_concern().cloned().unwrap_or_else(|| WriteConcern::builder().build());
+    concern.w.get_or_insert(Acknowledgment::Majority);
+    concern.journal.get_or_insert(true);
+    database.collection_with_options(name, CollectionOptions::builder().write_concern(concern).build())
 }
 
 /// Why an update was not made.

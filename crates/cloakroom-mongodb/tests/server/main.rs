@@ -9,5 +9,6 @@ mod commands;
 mod contract;
 mod directory;
 mod documents;
+mod durability;
 mod indexes;
 mod outage;

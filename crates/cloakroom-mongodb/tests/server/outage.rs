@@ -1,14 +1,13 @@
 //! A database that is down, silent, or back again.
 
 use std::error::Error;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use cloakroom::record::Value;
 use cloakroom::store::{Guard, Loaded, Store, StoreErrorKind};
 use cloakroom_mongodb::MongoStore;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::scratch::{at, key, patch, random_name, record, scratch, uri};
 
@@ -61,10 +60,25 @@ async fn a_bad_connection_string_is_refused_and_its_password_kept() {
     assert!(!format!("{store:?}").contains("hunter2"));
 }
 
-/// Stands between store and server; while it is shut, connections are broken and new ones refused at once.
+/// Stands between store and server.
 struct Door {
     uri: String,
-    open: Arc<AtomicBool>,
+    way: watch::Sender<Way>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Open,
+    /// Connections are broken, and new ones refused at once.
+    Shut,
+    /// Connections stay open, new ones too, and nothing comes through, not even later.
+    Silent,
+}
+
+impl Door {
+    fn turn(&self, way: Way) {
+        self.way.send_replace(way);
+    }
 }
 
 async fn door() -> Door {
@@ -75,27 +89,30 @@ async fn door() -> Door {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     // Directly: the members of the replica set would give the client the way around the door.
     let uri = format!("mongodb://{}/{}?directConnection=true", listener.local_addr().unwrap(), random_name());
-    let open = Arc::new(AtomicBool::new(false));
-    let is_open = open.clone();
+    let (way, ways) = watch::channel(Way::Shut);
     tokio::spawn(async move {
+        let mut held = Vec::new();
         while let Ok((inside, _)) = listener.accept().await {
-            if is_open.load(Ordering::SeqCst) {
-                tokio::spawn(pass(inside, TcpStream::connect(address.clone()).await.unwrap(), is_open.clone()));
+            let way = *ways.borrow();
+            match way {
+                Way::Open => drop(tokio::spawn(pass(inside, address.clone(), ways.clone()))),
+                Way::Silent => held.push(inside),
+                Way::Shut => {}
             }
         }
     });
-    Door { uri, open }
+    Door { uri, way }
 }
 
-async fn pass(mut inside: TcpStream, mut outside: TcpStream, open: Arc<AtomicBool>) {
-    let shut = async {
-        while open.load(Ordering::SeqCst) {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-    };
+async fn pass(mut inside: TcpStream, address: String, mut ways: watch::Receiver<Way>) {
+    let mut outside = TcpStream::connect(address).await.unwrap();
     tokio::select! {
         _ = tokio::io::copy_bidirectional(&mut inside, &mut outside) => {}
-        () = shut => {}
+        way = async { ways.wait_for(|way| *way != Way::Open).await.map(|way| *way) } => {
+            if matches!(way, Ok(Way::Silent)) {
+                std::future::pending::<()>().await;
+            }
+        }
     }
 }
 
@@ -105,26 +122,70 @@ async fn calls_succeed_as_soon_as_the_server_is_there_and_again_after_an_outage(
     let store = MongoStore::connect(&door.uri).await.unwrap();
     assert_eq!(store.load(&key(), at(0)).await.unwrap_err().kind(), StoreErrorKind::Unavailable);
 
-    door.open.store(true, Ordering::SeqCst);
+    door.turn(Way::Open);
     let key = key();
     store.create(&key, &record(), at(0)).await.unwrap();
     assert!(matches!(store.load(&key, at(0)).await.unwrap(), Loaded::Found(_)));
 
-    door.open.store(false, Ordering::SeqCst);
+    door.turn(Way::Shut);
     tokio::time::sleep(Duration::from_millis(50)).await;
     let begin = Instant::now();
     assert!(store.load(&key, at(0)).await.is_err());
     assert!(begin.elapsed() < Duration::from_millis(3_000), "{:?}", begin.elapsed());
 
-    door.open.store(true, Ordering::SeqCst);
+    door.turn(Way::Open);
     assert!(matches!(store.load(&key, at(0)).await.unwrap(), Loaded::Found(_)));
+    drop_database(&door.uri).await;
+}
+
+/// The driver knows no time limit for a connection that is half made, and makes two at a time: with its own settings these
+/// two would keep the place of all others for twenty seconds.
+#[tokio::test]
+async fn a_server_that_has_fallen_silent_is_found_again_when_it_talks() {
+    let door = door().await;
+    door.turn(Way::Open);
+    let store = MongoStore::connect(&door.uri).await.unwrap();
+    let key = key();
+    store.create(&key, &record(), at(0)).await.unwrap();
+
+    door.turn(Way::Silent);
+    for call in 0..2 {
+        let calls = (0..4).map(|_| store.load(&key, at(0)));
+        for error in futures_util::future::join_all(calls).await {
+            assert!(error.is_err(), "call {call} was answered");
+        }
+    }
+    door.turn(Way::Open);
+    let begin = Instant::now();
+    while store.load(&key, at(0)).await.is_err() {
+        assert!(begin.elapsed() < Duration::from_millis(4_000), "{:?}", begin.elapsed());
+    }
+    drop_database(&door.uri).await;
+}
+
+/// The driver breaks the connections of a server that it has given up, and tells it in the words in which it also tells that
+/// nothing was sent.
+#[tokio::test]
+async fn a_write_that_the_driver_gives_up_is_of_unknown_outcome() {
+    let door = door().await;
+    door.turn(Way::Open);
+    // So that the driver's word is what the store hears, and not its own deadline.
+    let uri = format!("{}&retryWrites=false&connectTimeoutMS=500", door.uri);
+    let store = MongoStore::connect(&uri).await.unwrap().with_deadline(Duration::from_secs(30));
+    let key = key();
+    store.create(&key, &record(), at(0)).await.unwrap();
+    let set = patch(|patch| patch.set("a", Value::from(1)));
+    door.turn(Way::Silent);
+    let error = store.apply(&key, &set, &Guard::Exists, at(0)).await.unwrap_err();
+    assert_eq!(error.kind(), StoreErrorKind::Timeout, "{}", error.source().unwrap());
+    door.turn(Way::Open);
     drop_database(&door.uri).await;
 }
 
 #[tokio::test]
 async fn an_abandoned_call_leaves_no_connection_in_disorder() {
     let door = door().await;
-    door.open.store(true, Ordering::SeqCst);
+    door.turn(Way::Open);
     let uri = format!("{}&maxPoolSize=1", door.uri);
     let store = MongoStore::connect(&uri).await.unwrap();
     let (one, two) = (key(), key());

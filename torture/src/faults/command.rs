@@ -1,0 +1,74 @@
+//! `torture faults`.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use clap::{Args, ValueEnum as _};
+
+use super::fault::Fault;
+use super::load::Scale;
+use super::report::Report;
+
+/// Makes a real MongoDB fail under load, again and again, and checks each answer.
+#[derive(Debug, Args)]
+pub struct Command {
+    /// How often each fault is made.
+    #[arg(long, default_value_t = 1)]
+    rounds: u32,
+    /// Go on for so many minutes, however many rounds that takes.
+    #[arg(long)]
+    minutes: Option<u64>,
+    /// The load of the tests, in place of the larger one.
+    #[arg(long)]
+    short: bool,
+    /// Show what is lost with w=1 and with journal=false, and do nothing else.
+    #[arg(long)]
+    weak: bool,
+    /// Only these faults.
+    faults: Vec<Fault>,
+}
+
+impl Command {
+    /// Runs the faults one after the other, and prints one line for each.
+    ///
+    /// # Errors
+    ///
+    /// If a run could not be carried out, or nothing can be printed.
+    pub fn run(&self, out: &mut impl Write) -> Result<ExitCode> {
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let faults = if self.faults.is_empty() { Fault::value_variants() } else { &self.faults };
+        let scale = if self.short { Scale::SHORT } else { Scale::LONG };
+        if self.weak {
+            for report in runtime.block_on(weak(scale))? {
+                print(out, &report)?;
+            }
+            return Ok(ExitCode::SUCCESS);
+        }
+        let end = self.minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
+        let (mut round, mut survived, mut failed) = (0, 0, 0);
+        while end.map_or(round < self.rounds, |end| Instant::now() < end) {
+            round += 1;
+            for fault in faults {
+                let report = runtime.block_on(fault.run(scale))?;
+                print(out, &report)?;
+                if report.violations().is_empty() { survived += 1 } else { failed += 1 }
+            }
+        }
+        writeln!(out, "{round} rounds: {survived} faults survived, {failed} not")?;
+        Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    }
+}
+
+async fn weak(scale: Scale) -> Result<[Report; 2]> {
+    Ok([Fault::cut_off_with_w1(scale).await?, Fault::alone_killed_without_journal(scale).await?])
+}
+
+fn print(out: &mut impl Write, report: &Report) -> Result<()> {
+    writeln!(out, "{report}")?;
+    for violation in report.violations() {
+        writeln!(out, "    {violation}")?;
+    }
+    Ok(out.flush()?)
+}

@@ -1,0 +1,41 @@
+//! Fault runs: a real database fails under load, and each answer is held against what is stored in the end.
+//!
+//! Each [`Fault`] starts servers of its own, lets clients send requests through the real middleware at its default settings,
+//! makes something fail, and waits until it is over. What has to hold, and what a [`Report`] names where it does not:
+//!
+//! - What was acknowledged is stored. A counter holds what was acknowledged, and at most what is unknown (503) on top.
+//! - A read shows all that was acknowledged before it was sent; a session is never empty because a store failed.
+//! - A session that was ended stays so.
+//! - Each answer comes within 2.5 s, and the first good one within 1 s after a primary accepts writes again.
+//! - An answer of 503 or 409 sets no cookie.
+//! - A request that does not touch its session is answered at once, whatever the database does.
+
+mod command;
+mod fault;
+
+mod clock;
+mod failover;
+mod hang_up;
+mod network;
+mod processes;
+
+mod browser;
+mod gate;
+mod lasting;
+mod ledger;
+mod load;
+mod report;
+
+mod folder;
+mod node;
+mod proxy;
+mod replica_set;
+
+pub use command::Command;
+pub use fault::Fault;
+pub use ledger::{ANSWER_WITHIN, UNTOUCHED_WITHIN};
+pub use load::Scale;
+pub use node::{MONGOD, Node, Setup};
+pub use proxy::{Mode, Proxy};
+pub use replica_set::ReplicaSet;
+pub use report::{HEARD_WITHIN, RECOVERED_WITHIN, Report};
