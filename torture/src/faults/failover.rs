@@ -35,7 +35,9 @@ pub(super) async fn primary_frozen(scale: Scale) -> Result<Report> {
     let fell = Instant::now();
     set.node(primary).freeze()?;
     let (back, _) = set.back().await?;
-    load.acknowledge(scale.requests).await?;
+    // Not as many as else: MongoDB is slow then. The node that used to copy from the frozen one waits for it to answer, and
+    // for half a minute the new primary learns from heartbeats only how far the other has come.
+    load.acknowledge(scale.requests / 10).await?;
     set.node(primary).thaw()?;
     set.caught_up().await?;
     load.finish("primary of three frozen", fell, Some(back)).await

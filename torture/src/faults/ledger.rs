@@ -31,7 +31,7 @@ pub(super) struct Ledger {
     slowest_untouched: AtomicU64,
     /// When each good answer of a request ended that needed the store.
     good: Mutex<Vec<Instant>>,
-    /// When each 503 ended.
+    /// When each 503 ended that was not for contention.
     refused: Mutex<Vec<Instant>>,
     violations: Mutex<Vec<String>>,
 }
@@ -60,9 +60,10 @@ impl Ledger {
             }
             Outcome::Unknown => {
                 self.unknown.fetch_add(1, Ordering::Relaxed);
-                lock(&self.refused).push(answer.ended);
                 if answer.reason == Some(SessionErrorKind::Contention) {
                     self.contended.fetch_add(1, Ordering::Relaxed);
+                } else {
+                    lock(&self.refused).push(answer.ended);
                 }
             }
             Outcome::Gone => {}
@@ -129,7 +130,7 @@ impl Ledger {
         lock(&self.good).iter().copied().filter(|ended| *ended >= instant).min()
     }
 
-    /// When the last 503 came after an instant.
+    /// When the last 503 came after an instant, those for contention apart.
     pub(super) fn last_refused_after(&self, instant: Instant) -> Option<Instant> {
         lock(&self.refused).iter().copied().filter(|ended| *ended >= instant).max()
     }

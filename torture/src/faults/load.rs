@@ -19,7 +19,7 @@ use super::report::Report;
 const PAUSE: Duration = Duration::from_millis(4);
 
 /// For so many acknowledged requests as a run waits for, at most.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How much is sent in a run.
 #[derive(Clone, Copy, Debug)]

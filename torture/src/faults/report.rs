@@ -27,6 +27,8 @@ pub struct Report {
     pub acknowledged: u64,
     /// Answers of 503.
     pub unknown: u64,
+    /// Those of them for which not the store is to blame, but other clients of the session, which were always faster.
+    pub contended: u64,
     /// The slowest answer to a request that needs the store.
     pub slowest: Duration,
     /// The slowest answer to a request that does not touch its session.
@@ -37,7 +39,7 @@ pub struct Report {
     pub recovery: Option<Duration>,
     /// Within which that has to be.
     pub recovered_within: Duration,
-    /// From then until the last 503.
+    /// From then until the last 503 that was not for contention.
     pub settled: Option<Duration>,
     violations: Vec<String>,
 }
@@ -50,6 +52,7 @@ impl Report {
             requests: ledger.requests(),
             acknowledged: ledger.acknowledged(),
             unknown: ledger.unknown(),
+            contended: ledger.contended(),
             slowest: ledger.slowest(),
             slowest_untouched: ledger.slowest_untouched(),
             outage: back.map(|back| back - fell),
@@ -95,12 +98,13 @@ impl fmt::Display for Report {
         let ms = |duration: Option<Duration>| duration.map_or("-".to_owned(), |time| format!("{}", time.as_millis()));
         write!(
             f,
-            "{:<28} {:>6} requests, {:>6} acknowledged, {:>5} times 503; slowest {:>4} ms ({:>3} ms without session); \
+            "{:<28} {:>6} requests, {:>6} acknowledged, {:>5} times 503 ({} contended); slowest {:>4} ms ({:>3} ms without session); \
              down {:>5} ms, first good answer after {:>4} ms, last 503 after {:>4} ms; {} rules broken",
             self.fault,
             self.requests,
             self.acknowledged,
             self.unknown,
+            self.contended,
             self.slowest.as_millis(),
             self.slowest_untouched.as_millis(),
             ms(self.outage),
