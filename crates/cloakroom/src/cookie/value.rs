@@ -301,6 +301,23 @@ mod tests {
     }
 
     #[test]
+    fn the_error_says_where_the_character_is() {
+        for (bad, place) in
+            [("a b", "at byte 1"), ("\"a b\"", "at byte 2"), ("\"abc;\"", "at byte 4"), ("abc\"", "at byte 3")]
+        {
+            let error = CookieValue::verbatim(bad).unwrap_err().to_string();
+            assert!(error.ends_with(place), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_fits_the_buffer_is_decoded_without_an_allocation() {
+        let is_borrowed = |raw: &[u8], room| matches!(decode_within(raw, &mut vec![0; room]), Cow::Borrowed(_));
+        assert!(is_borrowed(b"s%3Aid.signature%2B%2F", 16));
+        assert!(!is_borrowed(b"s%3Aid.signature%2B%2F", 15));
+    }
+
+    #[test]
     fn decoding_gives_the_whole_value_back_if_any_part_is_bad() {
         for bad in
             ["%", "%4", "%4g", "%g4", "a%20b%", "%C3", "%C3é", "%ED%A0%80", "%C0%80", "%F5%80%80%80", "%%41", "%C3%28"]
