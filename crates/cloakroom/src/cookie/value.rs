@@ -327,6 +327,17 @@ mod tests {
     }
 
     #[test]
+    fn escapes_are_read_in_upper_and_lower_case() {
+        for letter in (0..0x800).filter_map(char::from_u32) {
+            let bytes = letter.to_string().into_bytes();
+            let lower: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
+            let upper: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+            assert_eq!(decode(lower.as_bytes()), letter.to_string());
+            assert_eq!(decode(upper.as_bytes()), letter.to_string());
+        }
+    }
+
+    #[test]
     fn an_escape_does_not_join_with_a_raw_byte() {
         assert_eq!(decode(b"\xc3%A9"), "\u{fffd}%A9");
         assert_eq!(decode("é%41".as_bytes()), "éA");
