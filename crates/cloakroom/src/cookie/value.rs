@@ -301,6 +301,11 @@ mod tests {
     }
 
     #[test]
+    fn debug_tells_the_length_only() {
+        assert_eq!(format!("{:?}", CookieValue::encode("secret").unwrap()), "CookieValue(6 bytes)");
+    }
+
+    #[test]
     fn the_error_says_where_the_character_is() {
         for (bad, place) in
             [("a b", "at byte 1"), ("\"a b\"", "at byte 2"), ("\"abc;\"", "at byte 4"), ("abc\"", "at byte 3")]
