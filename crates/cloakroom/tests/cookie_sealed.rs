@@ -101,6 +101,7 @@ fn a_removed_cookie_is_gone() {
         let mut jar = CookieJar::new();
         let cookie = SetCookie::new("user", "ada").unwrap().path("/").unwrap();
         view_mut(&mut jar, &keys).add(cookie.clone()).unwrap();
+        assert_eq!(view_mut(&mut jar, &keys).get("user").as_deref(), Some("ada"));
         view_mut(&mut jar, &keys).remove(&cookie).unwrap();
         assert_eq!(view(&jar, &keys).get("user"), None);
         assert_eq!(view_mut(&mut jar, &keys).get("user"), None);

@@ -433,3 +433,27 @@ async fn a_task_that_a_cancelled_handler_left_writes_nothing_of_it() {
     assert_eq!(site.get(&mut browser, "/read").await.body, "2");
     assert_eq!(site.get(&mut browser, "/text/a").await.body, "");
 }
+
+#[tokio::test]
+async fn an_update_after_other_writes_of_its_request_loses_nothing_of_others() {
+    for saves in [true, false] {
+        let site = Site::new(routes());
+        let mut browser = visitor(&site).await;
+        let (app, mut other) = (site.app(), browser.clone());
+        let answer = act(&site, &mut browser, move |session| async move {
+            other.send(app, Request::get("/incr").body(Body::empty()).unwrap()).await.unwrap();
+            if saves {
+                session.insert("a", 1)?;
+                session.save().await?;
+            } else {
+                session.increment("m", 1).await?;
+            }
+            assert_eq!(session.update("n", |n: Option<i64>| n.unwrap_or(0) + 1).await?, 3);
+            assert_eq!(session.modify("n", |n: &mut i64| std::mem::replace(n, *n + 1)).await?, 3);
+            Ok(())
+        })
+        .await;
+        assert_eq!(answer.status, StatusCode::OK);
+        assert_eq!(site.get(&mut browser, "/read").await.body, "4");
+    }
+}

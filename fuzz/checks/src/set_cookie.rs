@@ -130,48 +130,24 @@ fn fault(asked: &Asked) -> Option<CookieErrorKind> {
     if asked.name.len() + sent.len() > 4096 {
         return Some(CookieErrorKind::TooLong);
     }
-    // The rest, browsers decide: the line is what `write` should make of it, in other words.
-    let mut line = format!("{}=", asked.name);
-    for (is_set, attribute) in [
+    // The rest, browsers decide, of the same cookie in other words. That they overlook the spaces in `Path= /` is no reason
+    // for anybody to write it.
+    let is_kept = |line: &str| receive(line).is_some_and(|received| received.is_kept());
+    let line = [
+        (true, asked.name.as_str()),
+        (true, "="),
         (asked.secure, "; secure"),
         (asked.http_only, "; httponly"),
-        (asked.partitioned, "; partitioned"),
-        (asked.same_site == Some(SameSite::None), "; samesite=none"),
-    ] {
-        line += if is_set { attribute } else { "" };
+        (!asked.domain.is_empty(), "; domain=example.com"),
+        (asked.path == "/", "; path=/"),
+    ];
+    let line: String = line.into_iter().filter(|(is_there, _)| *is_there).map(|(_, part)| part).collect();
+    if !is_kept(&line) {
+        return Some(CookieErrorKind::Prefix);
     }
-    if !asked.domain.is_empty() {
-        line += &format!("; domain={}", asked.domain);
-    }
-    // A browser overlooks the spaces, but we don't: `Path= /` is no promise that anybody meant.
-    if asked.path == "/" {
-        line += "; path=/";
-    }
-    if receive(&line).is_some_and(|received| received.is_kept()) {
-        return None;
-    }
-    let has_prefix = asked.name.starts_with("__");
-    let without_name =
-        receive(&line[asked.name.len()..].replacen('=', "x=", 1)).is_some_and(|received| received.is_kept());
-    // Where both are missing, the prefix is named first.
-    let kept_but_for_prefix = has_prefix && without_name;
-    if kept_but_for_prefix || has_prefix && !prefix_holds(asked) {
-        Some(CookieErrorKind::Prefix)
-    } else {
-        Some(CookieErrorKind::NeedsSecure)
-    }
-}
-
-fn prefix_holds(asked: &Asked) -> bool {
-    let line = format!(
-        "{}={}{}{}{}",
-        asked.name,
-        if asked.secure { "; secure" } else { "" },
-        if asked.http_only { "; httponly" } else { "" },
-        if asked.domain.is_empty() { "" } else { "; domain=x" },
-        if asked.path == "/" { "; path=/" } else { "" },
-    );
-    receive(&line).is_some_and(|received| received.is_kept())
+    let partitioned = if asked.partitioned { "; partitioned" } else { "" };
+    let same_site = if asked.same_site == Some(SameSite::None) { "; samesite=none" } else { "" };
+    (!is_kept(&(line + partitioned + same_site))).then_some(CookieErrorKind::NeedsSecure)
 }
 
 fn is_host_name(domain: &str) -> bool {

@@ -170,6 +170,13 @@ mod tests {
     }
 
     #[test]
+    fn they_are_shown_as_they_are_sent() {
+        let shown = format!("{} {:>7} {}", SameSite::Strict, SameSite::Lax, SameSite::None);
+        assert_eq!(shown, "Strict     Lax None");
+        assert_eq!(format!("{} {} {}", Priority::Low, Priority::Medium, Priority::High), "Low Medium High");
+    }
+
+    #[test]
     fn paths_stay_inside_their_attribute() {
         for good in ["/", "/login", "/foo=bar?baz", "/foo\"bar\"", "/a b"] {
             assert_eq!(checked_path(good.into()).unwrap(), good);

@@ -196,6 +196,13 @@ mod tests {
     }
 
     #[test]
+    fn debug_shows_how_much_is_left_and_no_value() {
+        let mut pairs = pairs(b"a=secret; b=secret");
+        pairs.next();
+        assert_eq!(format!("{pairs:?}"), "Pairs(9 bytes left)");
+    }
+
+    #[test]
     fn a_comma_separates_nothing() {
         assert_eq!(read("a=1, b=2"), [("a", "1, b=2")]);
     }

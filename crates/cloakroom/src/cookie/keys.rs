@@ -312,6 +312,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn debug_counts_the_keys_and_shows_none() {
+        let one = KeyRing::weak(["hunter2"]).unwrap();
+        assert_eq!(format!("{one:?} {:?}", one.clone().with_older([1; 32]).unwrap()), "KeyRing(1 key) KeyRing(2 keys)");
+    }
+
+    #[test]
     fn what_is_accepted_is_what_would_be_written() {
         let rings = ["new", "old", "unknown"].map(|secret| KeyRing::weak([secret]).unwrap());
         let ring = KeyRing::weak(["new", "old"]).unwrap();

@@ -227,6 +227,13 @@ mod tests {
     }
 
     #[test]
+    fn a_prefix_reads_as_it_is_written() {
+        for prefix in [Prefix::Secure, Prefix::Host, Prefix::Http, Prefix::HostHttp] {
+            assert_eq!(CookieName::new(prefix.to_string()).unwrap().prefix(), Some(prefix));
+        }
+    }
+
+    #[test]
     fn a_prefix_alone_counts_and_a_part_of_one_does_not() {
         assert_eq!(CookieName::from_static("__Host-").prefix(), Some(Prefix::Host));
         assert_eq!(CookieName::from_static("__Host-Http-").prefix(), Some(Prefix::HostHttp));

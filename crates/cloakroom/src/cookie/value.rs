@@ -301,11 +301,45 @@ mod tests {
     }
 
     #[test]
+    fn debug_tells_the_length_only() {
+        assert_eq!(format!("{:?}", CookieValue::encode("secret").unwrap()), "CookieValue(6 bytes)");
+    }
+
+    #[test]
+    fn the_error_says_where_the_character_is() {
+        for (bad, place) in
+            [("a b", "at byte 1"), ("\"a b\"", "at byte 2"), ("\"abc;\"", "at byte 4"), ("abc\"", "at byte 3")]
+        {
+            let error = CookieValue::verbatim(bad).unwrap_err().to_string();
+            assert!(error.ends_with(place), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_buffer_takes_what_it_has_room_for() {
+        assert_eq!(unescape(b"s%3Aid.signature%2B%2F", &mut [0; 15]), None);
+        let mut buffer = [0; 16];
+        assert_eq!(unescape(b"s%3Aid.signature%2B%2F", &mut buffer), Some(16));
+        assert_eq!(&buffer, b"s:id.signature+/");
+    }
+
+    #[test]
     fn decoding_gives_the_whole_value_back_if_any_part_is_bad() {
         for bad in
             ["%", "%4", "%4g", "%g4", "a%20b%", "%C3", "%C3é", "%ED%A0%80", "%C0%80", "%F5%80%80%80", "%%41", "%C3%28"]
         {
             assert_eq!(decode(bad.as_bytes()), bad);
+        }
+    }
+
+    #[test]
+    fn escapes_are_read_in_upper_and_lower_case() {
+        for letter in (0..0x800).filter_map(char::from_u32) {
+            let bytes = letter.to_string().into_bytes();
+            let lower: String = bytes.iter().map(|byte| format!("%{byte:02x}")).collect();
+            let upper: String = bytes.iter().map(|byte| format!("%{byte:02X}")).collect();
+            assert_eq!(decode(lower.as_bytes()), letter.to_string());
+            assert_eq!(decode(upper.as_bytes()), letter.to_string());
         }
     }
 

@@ -39,7 +39,11 @@ pub(crate) struct Live {
     pub(crate) key: StoreKey,
     pub(crate) record: Record,
     pub(crate) handle: Handle,
+    /// The state in the store that the record is known to have come from.
     token: Token,
+    /// Something was written since without asking for that state: between the record and its own writes there may be changes of
+    /// others that it does not show.
+    is_stale: bool,
     /// When it was loaded, its last touch was old enough for another.
     touch_is_due: bool,
     /// Its ticket was signed with an older key.
@@ -146,7 +150,7 @@ impl State {
     pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool, now: Timestamp) -> State {
         let Found { record, token, handle } = found;
         let touch_is_due = policy.is_touch_due(&record, now);
-        let live = Live { key, record, handle, token, touch_is_due, outdated_ticket, is_fresh: false };
+        let live = Live { key, record, handle, token, is_stale: false, touch_is_due, outdated_ticket, is_fresh: false };
         State::with(policy, Some(live), false)
     }
 
@@ -403,8 +407,16 @@ impl State {
             self.doomed = Some(Doomed { key, by_user: None });
             return;
         }
-        self.live =
-            Some(Live { key, record, handle, token, touch_is_due: false, outdated_ticket: false, is_fresh: true });
+        self.live = Some(Live {
+            key,
+            record,
+            handle,
+            token,
+            is_stale: false,
+            touch_is_due: false,
+            outdated_ticket: false,
+            is_fresh: true,
+        });
         self.superseded = false;
         self.ticket = TicketDue::Issue;
     }
@@ -413,6 +425,7 @@ impl State {
     pub(crate) fn done(
         &mut self,
         patch: &Patch,
+        guard: &Guard,
         written: Written,
         new_name: Option<(StoreKey, Handle)>,
         now: Timestamp,
@@ -430,7 +443,10 @@ impl State {
         }
         live.outdated_ticket = false;
         live.touch_is_due &= patch.expiry == Expiry::Keep;
-        live.token = written.token;
+        match guard {
+            Guard::Unchanged(_) => live.token = written.token,
+            Guard::Exists => live.is_stale = true,
+        }
         if let Some((key, handle)) = new_name {
             live.key = key;
             live.handle = handle;
@@ -489,11 +505,17 @@ impl State {
         }
     }
 
+    /// Whether a replacement has to begin with what the store has now.
+    pub(crate) fn is_stale(&self) -> bool {
+        self.live.as_ref().is_some_and(|live| live.is_stale)
+    }
+
     /// The store was asked again.
     pub(crate) fn reloaded(&mut self, found: Found) {
         if let Some(live) = &mut self.live {
             live.record = found.record;
             live.token = found.token;
+            live.is_stale = false;
         }
     }
 

@@ -55,6 +55,9 @@ impl Inner {
         let conflicts = AtomicU32::new(0);
         let replacing = pin!(async {
             let _turn = self.turn().await;
+            if self.state().is_stale() {
+                self.reload().await?;
+            }
             loop {
                 // Not under the lock: `f` is the application's, and may look at the session.
                 let before = self.state().value(&key)?;
@@ -169,7 +172,7 @@ impl Inner {
     ) -> Result<Outcome, SessionError> {
         let mut answer = Unanswered::new(self);
         match self.settings.ask(|store| store.apply(key, patch, guard, now)).await {
-            Ok(Applied::Done(written)) => Ok(answer.written(patch, written, None, own, now)),
+            Ok(Applied::Done(written)) => Ok(answer.written(patch, guard, written, None, own, now)),
             Ok(Applied::Conflict) => answer.not_done(Ok(Outcome::Conflict)),
             // A session that has ended needs no touch.
             Ok(Applied::Gone) if patch.is_touch() => answer.not_done(Ok(Outcome::Written(None))),
@@ -195,7 +198,7 @@ impl Inner {
             };
             match self.rotate_to(&new_key, key, patch, guard, now).await? {
                 Rotated::Done { written, handle } => {
-                    return Ok(answer.written(patch, written, Some((new_key, handle)), own, now));
+                    return Ok(answer.written(patch, guard, written, Some((new_key, handle)), own, now));
                 }
                 Rotated::Conflict => return answer.not_done(Ok(Outcome::Conflict)),
                 Rotated::Gone => return answer.not_done(Err(SessionError::new(Kind::Gone))),
@@ -290,13 +293,14 @@ impl<'a> Unanswered<'a> {
     fn written(
         &mut self,
         patch: &Patch,
+        guard: &Guard,
         written: Written,
         new_name: Option<(StoreKey, Handle)>,
         own: &Own,
         now: Timestamp,
     ) -> Outcome {
         let number = own.number_in(patch, &written.numbers);
-        self.done(|state| state.done(patch, written, new_name, now));
+        self.done(|state| state.done(patch, guard, written, new_name, now));
         Outcome::Written(number)
     }
 

@@ -82,7 +82,7 @@ impl World {
             world.data.insert("a".to_owned(), 1);
             let key = StoreKey::generate().unwrap();
             world.stored = Some((key.clone(), record, 1));
-            world.state = State::found(POLICY, key, world.found(), false);
+            world.state = State::found(POLICY, key, world.found(), false, NOW);
         }
         world
     }
@@ -157,14 +157,14 @@ impl World {
                     self.stored = Some((key.clone(), record.clone(), 1));
                     self.state.created(key, record, Token::version(1), Handle::new("handle"));
                 }
-                Step::Apply { key, patch, guard } => {
-                    if !self.apply(&key, &patch, &guard, None) {
+                Step::Apply { key, intent, guard } => {
+                    if !self.apply(&key, &intent.patch, &guard, None) {
                         continue;
                     }
                 }
-                Step::Rotate { key, patch, guard } => {
+                Step::Rotate { key, intent, guard } => {
                     let new = StoreKey::generate().unwrap();
-                    if !self.apply(&key, &patch, &guard, Some(new)) {
+                    if !self.apply(&key, &intent.patch, &guard, Some(new)) {
                         continue;
                     }
                 }
@@ -189,7 +189,7 @@ impl World {
             *stored = new.clone();
         }
         let written = Written { token: Token::version(*version), numbers };
-        self.state.done(patch, written, new.map(|new| (new, Handle::new("handle"))), NOW);
+        self.state.done(patch, guard, written, new.map(|new| (new, Handle::new("handle"))), NOW);
         true
     }
 
@@ -273,13 +273,17 @@ proptest! {
                 2 => world.write(&Own::Add { key: "a".into(), by: 1 }, &[], Reply::Done),
                 3 => {
                     // As `Session::update` does: again, on what was loaded since, until nobody has interfered.
+                    if world.state.is_stale() {
+                        let found = world.found();
+                        world.state.reloaded(found);
+                    }
                     loop {
                         let before = world.state.value("a").unwrap().unwrap().as_i64().unwrap();
                         let own = Own::Replace { key: "a".into(), value: Value::from(before + 1) };
-                        let Step::Apply { key, patch, guard } = world.state.begin(&own, NOW).unwrap() else {
+                        let Step::Apply { key, intent, guard } = world.state.begin(&own, NOW).unwrap() else {
                             panic!("nothing to apply")
                         };
-                        if world.apply(&key, &patch, &guard, None) {
+                        if world.apply(&key, &intent.patch, &guard, None) {
                             break;
                         }
                     }

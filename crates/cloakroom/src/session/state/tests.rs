@@ -77,7 +77,7 @@ fn what_comes_while_a_write_is_under_way_waits_for_the_next() {
     state.set("a", Value::from(1)).unwrap();
     let Step::Apply { intent, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
     state.log_in(UserId::new("ada").unwrap()).unwrap();
-    state.done(&intent.patch, written(), None, NOW);
+    state.done(&intent.patch, &Guard::Exists, written(), None, NOW);
     assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "a log-in rotates, whatever was under way");
 }
 
@@ -88,7 +88,7 @@ fn what_is_destroyed_while_a_write_is_under_way_is_destroyed_under_its_new_id() 
     state.rotate().unwrap();
     let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("no rotation") };
     state.destroy().unwrap();
-    state.done(&intent.patch, written(), Some((new_key.clone(), name.clone())), NOW);
+    state.done(&intent.patch, &Guard::Exists, written(), Some((new_key.clone(), name.clone())), NOW);
     assert!(matches!(begin(&mut state, NOW), Step::Destroy(key) if key == new_key));
     let mut state = State::empty(POLICY, false);
     state.set("a", Value::from(1)).unwrap();
@@ -104,7 +104,13 @@ fn an_id_that_this_request_made_is_not_rotated_again() {
     let mut state = found();
     state.rotate().unwrap();
     let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("no rotation") };
-    state.done(&intent.patch, written(), Some((StoreKey::generate().unwrap(), Handle::new("handle"))), NOW);
+    state.done(
+        &intent.patch,
+        &Guard::Exists,
+        written(),
+        Some((StoreKey::generate().unwrap(), Handle::new("handle"))),
+        NOW,
+    );
     state.log_in(UserId::new("ada").unwrap()).unwrap();
     assert!(matches!(begin(&mut state, NOW), Step::Apply { .. }));
     assert_eq!(state.ticket_due(), TicketDue::Issue);
@@ -137,13 +143,19 @@ fn a_ticket_is_issued_only_for_what_the_store_has_done() {
     state.not_done().unwrap();
     assert_eq!(state.ticket_due(), TicketDue::None);
     assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "it is still to be done");
-    state.done(&intent.patch, written(), Some((StoreKey::generate().unwrap(), Handle::new("handle"))), NOW);
+    state.done(
+        &intent.patch,
+        &Guard::Exists,
+        written(),
+        Some((StoreKey::generate().unwrap(), Handle::new("handle"))),
+        NOW,
+    );
     assert_eq!(state.ticket_due(), TicketDue::Issue);
     assert!(matches!(begin(&mut state, NOW), Step::Nothing));
     let mut state = found();
     state.set("a", Value::from(1)).unwrap();
     let Step::Apply { intent, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
-    state.done(&intent.patch, written(), None, NOW);
+    state.done(&intent.patch, &Guard::Exists, written(), None, NOW);
     assert_eq!(state.ticket_due(), TicketDue::None);
     assert_eq!(state.value("a").unwrap(), Some(Value::from(1)));
 }
