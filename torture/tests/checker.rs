@@ -200,7 +200,7 @@ fn what_was_refused_is_not_done() {
     let refused = || write(A, &[set("t", "b")], Answer::Refused);
     fine(vec![
         at(0, 1, create(&[set("t", "a")])),
-        at(2, 5, Kind::End(A, Answer::Done(None))),
+        at(2, 5, Kind::End { name: A, user: None, answer: Answer::Done(None) }),
         at(3, 4, refused()),
         at(6, 7, finds_nothing(A)),
     ]);
@@ -215,7 +215,7 @@ fn the_dead_stay_dead() {
     let life = |after: Kind| {
         vec![
             at(0, 1, create(&[set("t", "a")])),
-            at(2, 3, Kind::End(A, Answer::Done(None))),
+            at(2, 3, Kind::End { name: A, user: None, answer: Answer::Done(None) }),
             at(4, 5, after),
             at(6, 7, finds_nothing(A)),
         ]
@@ -239,8 +239,8 @@ fn one_id_at_a_time() {
     fine(life(finds_nothing(A)));
     wrong(life(finds(A, &[("t", "a")])), Violation::OldIdAlive);
     wrong(life(done(A, &[set("t", "b")])), Violation::OldIdAlive);
-    wrong(life(Kind::End(A, Answer::Done(None))), Violation::LogOutIgnored);
-    fine(life(Kind::End(A, Answer::Refused)));
+    wrong(life(Kind::End { name: A, user: None, answer: Answer::Done(None) }), Violation::LogOutIgnored);
+    fine(life(Kind::End { name: A, user: None, answer: Answer::Refused }));
 }
 
 #[test]

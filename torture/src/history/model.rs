@@ -72,7 +72,7 @@ impl State {
             Kind::Load(name, loaded) => self.loaded(*name, loaded, span),
             Kind::Write { name, to, write, answer } => self.written(*name, *to, write, answer, span),
             Kind::Touch { name, certain } => Ok(self.touched(*name, *certain, span)),
-            Kind::End(name, answer) => self.ended(*name, answer, span),
+            Kind::End { name, user, answer } => self.ended(*name, user.as_deref(), answer, span),
             Kind::Revoke { user, told, .. } => self.revoked(user, *told, span),
         }
     }
@@ -186,13 +186,15 @@ impl State {
         new
     }
 
-    fn ended(&self, name: Name, answer: &Answer, span: &Span) -> Next {
+    fn ended(&self, name: Name, user: Option<&str>, answer: &Answer, span: &Span) -> Next {
         if *answer == Answer::Refused {
             self.can_miss(name, span)?;
             return Ok(self.clone());
         }
         match &self.life {
-            Life::Lives(now) if *now == name => Ok(State { life: Life::Ended, revoked: false, ..self.clone() }),
+            Life::Lives(now) if *now == name || (user.is_some() && user == self.user.as_deref()) => {
+                Ok(State { life: Life::Ended, revoked: false, ..self.clone() })
+            }
             Life::Lives(_) if self.remembers(name, span) && span.to < self.ends.least() => {
                 Err(Objection::new(Violation::LogOutIgnored, "the session lives on under its new id"))
             }

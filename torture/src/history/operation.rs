@@ -58,8 +58,15 @@ pub enum Kind {
         /// Whether all went well.
         certain: bool,
     },
-    /// It is ended by its id.
-    End(Name, Answer),
+    /// It is ended.
+    End {
+        /// The id that it is to have.
+        name: Name,
+        /// Its user, if it is looked for by that as well, since it may have another id now.
+        user: Option<String>,
+        /// What came of it.
+        answer: Answer,
+    },
     /// It is ended because it is of a user.
     Revoke {
         /// The user.
@@ -75,7 +82,7 @@ impl Operation {
     /// It may never take place.
     pub fn is_optional(&self) -> bool {
         match &self.kind {
-            Kind::Create { answer, .. } | Kind::Write { answer, .. } | Kind::End(_, answer) => {
+            Kind::Create { answer, .. } | Kind::Write { answer, .. } | Kind::End { answer, .. } => {
                 *answer == Answer::Unknown
             }
             Kind::Revoke { unknown, .. } => *unknown,
@@ -107,7 +114,7 @@ pub type Life = Vec<Operation>;
 ///
 /// What is wrong by itself, whatever the order of events.
 pub fn lives(history: &History) -> Result<Vec<Life>, Finding> {
-    let mut sorter = Sorter::default();
+    let mut sorter = Sorter { keeps_handles: history.keeps_handles, ..Sorter::default() };
     for (number, exchange) in history.exchanges.iter().enumerate() {
         sorter.take(number, exchange)?;
     }
@@ -123,6 +130,7 @@ fn is_known(life: &Life) -> bool {
 /// Sorts operations by the session that they are about. A session goes by the first id that it was seen with.
 #[derive(Default)]
 struct Sorter {
+    keeps_handles: bool,
     lives: BTreeMap<Name, Life>,
     first_names: BTreeMap<Name, Name>,
     revocations: Vec<(usize, Span, Revoke, Answer)>,
@@ -132,6 +140,8 @@ struct Sorter {
 struct Cursor {
     number: usize,
     name: Option<Name>,
+    /// Whose it was when it was loaded, or last written.
+    user: Option<String>,
     /// The id was made by this request.
     made: bool,
     hidden: usize,
@@ -168,11 +178,14 @@ impl Sorter {
             }
         }
         let name = exchange.ticket.map(Name::Issued);
-        let mut cursor = Cursor { number, name, made: false, hidden: 0, issued, makes };
+        let mut cursor = Cursor { number, name, user: None, made: false, hidden: 0, issued, makes };
         for step in &exchange.steps {
             match &step.call {
                 Call::Load(None) => {}
                 Call::Load(Some(loaded)) => {
+                    if let Loaded::Found(found) = loaded {
+                        cursor.user = found.user.clone();
+                    }
                     if let Some(name) = cursor.name {
                         self.push(name, operation(&cursor, step.span, Kind::Load(name, loaded.clone())));
                     } else if *loaded != Loaded::Empty {
@@ -200,7 +213,11 @@ impl Sorter {
         if write.ends
             && let Some(name) = cursor.name
         {
-            self.push(name, operation(cursor, span, Kind::End(name, answer.clone())));
+            let user = cursor.user.take().filter(|_| self.keeps_handles);
+            self.push(name, operation(cursor, span, Kind::End { name, user, answer: answer.clone() }));
+        }
+        if write.user.is_some() && matches!(answer, Answer::Done(_)) {
+            cursor.user = write.user.clone();
         }
         let (write, answer) = (write.clone(), answer.clone());
         if write.lives {
@@ -255,6 +272,10 @@ impl Sorter {
             }
         }
         for (exchange, span, revoke, answer) in std::mem::take(&mut self.revocations) {
+            // Who is no longer signed in ends nobody.
+            if answer == Answer::Refused {
+                continue;
+            }
             let unknown = answer == Answer::Unknown;
             let mine = by_handle.get(revoke.own.as_str()).cloned().unwrap_or_default();
             let (about, told): (Vec<Name>, _) = match &revoke.handle {

@@ -158,8 +158,7 @@ impl Patch {
     pub(crate) fn is_true_of(&self, record: &Record) -> bool {
         let is_true = |(key, change): &(Arc<str>, Change)| match change {
             Change::Set(value) => record.data.get(key) == Some(value),
-            Change::Unset => record.data.get(key).is_none(),
-            Change::Add(_) => false,
+            Change::Unset | Change::Add(_) => false,
         };
         !self.clear
             && self.metadata.is_empty()
