@@ -52,8 +52,9 @@ fn a_change_that_inserts() {
 
 #[test]
 fn records_that_are_written_whole() {
-    let names = [Violation::LostWrite, Violation::LostUpdate, Violation::StaleRead, Violation::Resurrection];
-    is_found(Fault::WritesWhole, &names);
+    let data = [Violation::LostWrite, Violation::LostUpdate, Violation::StaleRead, Violation::Resurrection];
+    // The user is written over as well, and then can't end what is theirs.
+    is_found(Fault::WritesWhole, &[&data[..], &[Violation::WrongUser, Violation::WrongRevocation]].concat());
 }
 
 #[test]

@@ -57,7 +57,7 @@ async fn run(workspace: &Workspace, program: Option<&PathBuf>, target: &str, sec
 }
 
 /// The names of the targets, in order.
-fn targets(workspace: &Workspace) -> Result<Vec<String>> {
+pub(crate) fn targets(workspace: &Workspace) -> Result<Vec<String>> {
     let folder = workspace.root().join("fuzz").join("fuzz_targets");
     let entries = fs::read_dir(&folder).with_context(|| format!("{} could not be read", folder.display()))?;
     let mut names = Vec::new();

@@ -62,7 +62,8 @@ enum Task {
     },
     /// Run the long forms of the proofs, with the servers they need.
     ///
-    /// Random concurrent histories on every store, and the model of the memory store's
+    /// Random concurrent histories on every store, faults of real servers under load, the
+    /// fuzz targets, and the model of the memory store's
     /// locks: fresh seeds until the time is over. At the end it prints how many there
     /// were; where one fails, its seed and the shortest history that fails, and how to
     /// run it again.
@@ -148,7 +149,7 @@ async fn run(task: Task) -> Result<ExitCode> {
     match task {
         Task::Test { arguments } => test(&workspace, &arguments, &mut signals).await,
         Task::Torture { minutes, arguments } => {
-            let commands = torture::commands(&workspace, minutes, &arguments);
+            let commands = torture::commands(&workspace, minutes, &arguments)?;
             with_servers(&workspace, "the torture", commands, &mut signals).await
         }
         Task::Mongodb => mongodb(&workspace, &mut signals).await,

@@ -2,8 +2,10 @@
 
 use std::ffi::OsString;
 
+use anyhow::Result;
 use tokio::process::Command;
 
+use crate::fuzz;
 use crate::workspace::{self, Workspace};
 
 /// One long proof.
@@ -16,26 +18,40 @@ struct Part {
 enum Run {
     /// A part of the program `torture`, which is told `--minutes`.
     Torture(&'static str),
+    /// The fuzz targets, one after the other.
+    Fuzz,
     /// The memory store on simulated threads.
     MemoryStore,
 }
 
 /// All of them, in this order. The shares are a hundred together.
-const PARTS: &[Part] = &[Part { share: 0, run: Run::MemoryStore }, Part { share: 100, run: Run::Torture("history") }];
+const PARTS: &[Part] = &[
+    Part { share: 0, run: Run::MemoryStore },
+    Part { share: 50, run: Run::Torture("history") },
+    Part { share: 35, run: Run::Torture("faults") },
+    Part { share: 15, run: Run::Fuzz },
+];
 
 /// The commands of all parts, or of the one that is named.
-pub(crate) fn commands(workspace: &Workspace, minutes: u32, named: &[OsString]) -> Vec<Command> {
+pub(crate) fn commands(workspace: &Workspace, minutes: u32, named: &[OsString]) -> Result<Vec<Command>> {
     if !named.is_empty() {
-        return vec![torture(named.iter().cloned())];
+        return Ok(vec![torture(named.iter().cloned())]);
     }
-    let command = |part: &Part| match part.run {
-        Run::Torture(name) => {
-            let minutes = f64::from(minutes * part.share) / 100.0;
-            torture([name.into(), format!("--minutes={minutes}").into()])
+    let targets = fuzz::targets(workspace)?.len();
+    let command = |part: &Part| {
+        let minutes = f64::from(minutes * part.share) / 100.0;
+        match part.run {
+            Run::Torture(name) => torture([name.into(), format!("--minutes={minutes}").into()]),
+            Run::Fuzz => {
+                let seconds = (minutes * 60.0 / targets as f64).ceil();
+                let mut command = workspace::cargo();
+                command.args(["xtask", "fuzz"]).arg(format!("--seconds={seconds}"));
+                command
+            }
+            Run::MemoryStore => memory_model(workspace),
         }
-        Run::MemoryStore => memory_model(workspace),
     };
-    PARTS.iter().map(command).collect()
+    Ok(PARTS.iter().map(command).collect())
 }
 
 /// The tests of the memory store on simulated threads, built apart: each crate has to know of them.
