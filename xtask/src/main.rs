@@ -62,11 +62,10 @@ enum Task {
     },
     /// Run the long forms of the proofs, with the servers they need.
     ///
-    /// Random concurrent histories on every store, faults of real servers under load, the
-    /// fuzz targets, and the model of the memory store's
-    /// locks: fresh seeds until the time is over. At the end it prints how many there
-    /// were; where one fails, its seed and the shortest history that fails, and how to
-    /// run it again.
+    /// Random concurrent histories on every store, with fresh seeds, faults of real servers
+    /// under load, the fuzz targets, and the model of the memory store's locks, until the
+    /// time is over. At the end each prints how many there were; where one fails, what
+    /// failed, cut down as far as can be, and how to run it again.
     ///
     /// The servers are those of `cargo xtask test`.
     #[command(
