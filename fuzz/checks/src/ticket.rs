@@ -21,19 +21,25 @@ const NAME: &[u8] = b"__Host-sid";
 const SECRETS: [&[u8]; 2] = [b"the newest secret, of 32 bytes or more", b"an older secret, of 32 bytes or more"];
 const FOREIGN: &[u8] = b"somebody else's secret, of 32 bytes too";
 
-/// What is documented: sixteen cookies of the name are tried, none over 4,096 bytes.
-const MOST_TRIED: usize = 16;
-const LONGEST: usize = 4096;
+/// Cookies of the name that are tried, bytes of one that is, and valid tickets that are looked up.
+const MOST_TRIED: usize = 1_024;
+const LONGEST: usize = 4_096;
+const MOST_VALID: usize = 4;
+
+/// How long [`expand`] makes an input with what is repeated.
+const LONGEST_CROWD: usize = 32_768;
 
 /// The bytes as the `Cookie` headers of a request, with [macros](expand) for what can't be guessed.
 pub fn check(input: &[u8]) {
     let headers = headers(&expand(input));
     let values = all(&headers).into_iter().filter(|(name, _)| *name == NAME).map(|(_, value)| value);
-    let expected = values.take(MOST_TRIED).filter(|value| value.len() <= LONGEST).find_map(|value| {
-        let text = express::decode(value);
-        let (id, _) = express::unsign(&text, &SECRETS).filter(|(id, _)| !id.is_empty())?;
-        Some(id.to_owned())
-    });
+    let tried = values.take(MOST_TRIED).filter(|value| value.len() <= LONGEST).map(express::decode);
+    let proved: Vec<String> = tried
+        .filter_map(|text| express::unsign(&text, &SECRETS).map(|(id, _)| id.to_owned()).filter(|id| !id.is_empty()))
+        .take(MOST_VALID)
+        .collect();
+    let living = proved.iter().position(|id| !is_over(id));
+    let expected = &proved[..living.map_or(proved.len(), |at| at + 1)];
 
     let store = Arc::new(Recorder::default());
     let keys = KeyRing::from_secrets(SECRETS).expect("the secrets are long enough");
@@ -51,15 +57,14 @@ pub fn check(input: &[u8]) {
     assert!(!response.headers().contains_key(SET_COOKIE), "nothing was written, so no ticket is due");
     let asked = store.asked.lock().expect("no other thread").clone();
     assert_eq!(
-        asked,
-        Vec::from_iter(expected.clone()),
-        "the store is asked for what is proved, once, and nothing else"
+        asked, expected,
+        "the store is asked for what is proved, once each until one lives, and for nothing else"
     );
-    assert_eq!(response.body(), &expected.unwrap_or_default(), "the handler has that session");
+    assert_eq!(response.body(), living.map_or("", |at| &proved[at]), "the handler has that session");
 }
 
 /// Replaces what no fuzzer could find by itself: a byte from 1 to 8 and the text up to the next control character become a
-/// ticket for that id. 0x0B takes the last byte away, 0x0C changes it.
+/// ticket for that id. 0x0B takes the last byte away, 0x0C changes it, 0x0E says all that came before once more.
 fn expand(input: &[u8]) -> Vec<u8> {
     let mut expanded = Vec::new();
     let mut rest = input;
@@ -73,6 +78,7 @@ fn expand(input: &[u8]) -> Vec<u8> {
             }
             0x0b => drop(expanded.pop()),
             0x0c => expanded.iter_mut().last().into_iter().for_each(|byte| *byte ^= 1),
+            0x0e if expanded.len() < LONGEST_CROWD => expanded.extend_from_within(..),
             _ => expanded.push(*first),
         }
     }
@@ -102,7 +108,12 @@ fn wait<F: Future>(future: F) -> F::Output {
     RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
-/// A store that has a session for every id, tells which ones it was asked for, and is never written to.
+/// Whether the store has no session of that id, or has it no more.
+fn is_over(id: &str) -> bool {
+    id.starts_with("dead") || id.starts_with("late")
+}
+
+/// A store that has a session for nearly every id, tells which ones it was asked for, and is never written to.
 #[derive(Debug, Default)]
 struct Recorder {
     asked: Mutex<Vec<String>>,
@@ -117,6 +128,10 @@ impl Recorder {
 impl Store for Recorder {
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
         self.asked.lock().expect("no other thread").push(key.plain().to_owned());
+        if is_over(key.plain()) {
+            let was_rotated = key.plain().starts_with("late");
+            return StoreFuture::ready(Ok(if was_rotated { Loaded::Superseded } else { Loaded::Missing }));
+        }
         let end = Timestamp::from_millis(i64::MAX);
         let mut record = Record::new(now, end, end);
         let id = Value::serialize(key.plain()).expect("a string is JSON");
