@@ -30,11 +30,12 @@ fn middleware(criterion: &mut Criterion) {
             bencher.iter_batched(make, |request| app.borrow_mut().call(request), AT_ONCE);
         });
     };
-    let (mut ours, mut theirs) = (App::ours(), App::theirs());
+    let (mut ours, mut theirs, mut theirs_signed) = (App::ours(), App::theirs(), App::theirs_signed());
     measure("bare", &mut App::bare(), "/untouched", false);
     for case in &CASES {
         measure(&format!("cloakroom/{}", case.name), &mut ours, case.ours, case.has_session);
         measure(&format!("tower-sessions/{}", case.name), &mut theirs, case.theirs, case.has_session);
+        measure(&format!("tower-sessions, signed/{}", case.name), &mut theirs_signed, case.theirs, case.has_session);
     }
     group.finish();
 }
