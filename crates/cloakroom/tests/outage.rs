@@ -94,6 +94,29 @@ async fn a_request_waits_for_its_store_no_longer_than_the_deadline_all_in_all() 
     assert_eq!((response.unwrap().status(), start.elapsed()), (AWAY, Duration::from_secs(62)));
 }
 
+#[tokio::test(start_paused = true)]
+async fn once_the_response_has_left_each_write_has_the_deadline_for_itself() {
+    let site = Site::new(routes());
+    let mut browser = visitor(&site).await;
+    let kept = std::sync::Arc::new(std::sync::Mutex::new(None));
+    let keep = kept.clone();
+    act(&site, &mut browser, move |session: Session| async move {
+        *keep.lock().unwrap() = Some(session);
+        Ok(())
+    })
+    .await;
+    let session = kept.lock().unwrap().take().unwrap();
+    site.store.hangs.store(true, Ordering::SeqCst);
+    for number in 2..6 {
+        let release = async {
+            sleep(Duration::from_millis(1_500)).await;
+            site.store.release.notify_waiters();
+        };
+        let (written, ()) = tokio::join!(session.increment("n", 1), release);
+        assert_eq!(written.unwrap(), number);
+    }
+}
+
 #[tokio::test]
 async fn by_name_a_store_that_is_away_makes_visitors_of_all_who_can_only_look() {
     async fn look(session: Session) -> Result {

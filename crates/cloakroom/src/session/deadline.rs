@@ -15,18 +15,21 @@ pub(crate) struct Elapsed;
 pub(crate) struct Patience {
     #[cfg_attr(not(feature = "tokio"), expect(dead_code, reason = "there is no timer"))]
     all: Duration,
-    /// In microseconds.
+    /// In microseconds; [`EACH`] once it is each wait for itself that counts.
     used: AtomicU64,
 }
+
+/// There is no response any more that waits for what comes.
+const EACH: u64 = u64::MAX;
 
 impl Patience {
     pub(crate) fn new(all: Duration) -> Patience {
         Patience { all, used: AtomicU64::new(0) }
     }
 
-    /// As if nothing had been waited for: there is no response any more that waits for what comes.
-    pub(crate) fn renew(&self) {
-        self.used.store(0, Ordering::Relaxed);
+    /// The response has left: from now on each wait has all of the time.
+    pub(crate) fn begin_anew_each_time(&self) {
+        self.used.store(EACH, Ordering::Relaxed);
     }
 
     /// Waits for a future, but not for longer than is left. The future stays where it is: those of writes are large.
@@ -41,10 +44,14 @@ impl Patience {
 
     #[cfg(feature = "tokio")]
     async fn wait<F: Future>(&self, future: Pin<&mut F>) -> Result<F::Output, Elapsed> {
-        let (start, used) = (tokio::time::Instant::now(), Duration::from_micros(self.used.load(Ordering::Relaxed)));
-        let answer = tokio::time::timeout(self.all.saturating_sub(used), future).await.map_err(|_| Elapsed);
-        let waited = u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.used.fetch_add(waited, Ordering::Relaxed);
+        let start = tokio::time::Instant::now();
+        let used = self.used.load(Ordering::Relaxed);
+        let left = if used == EACH { self.all } else { self.all.saturating_sub(Duration::from_micros(used)) };
+        let answer = tokio::time::timeout(left, future).await.map_err(|_| Elapsed);
+        let waited = u64::try_from(start.elapsed().as_micros()).unwrap_or(EACH);
+        let add = |used: u64| (used != EACH).then(|| used.saturating_add(waited).min(EACH - 1));
+        // Nothing is added where nothing is counted any more.
+        let _counted = self.used.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         answer
     }
 

@@ -412,7 +412,7 @@ impl Session {
     /// From now on, changes that would wait for a commit are errors. What nobody has committed is given up.
     pub(crate) fn close(&self) {
         self.0.state().close();
-        self.0.patience.renew();
+        self.0.patience.begin_anew_each_time();
     }
 
     /// Whether the browser must learn of a new id, whatever else becomes of the request.
