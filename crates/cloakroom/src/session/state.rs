@@ -267,9 +267,6 @@ impl State {
 
     /// From now on nothing more may wait for the commit. Tells whether there has to be one.
     pub(crate) fn begin_closing(&mut self) -> bool {
-        if let Some(live) = &self.live {
-            self.changes.drop_if_true_of(&live.record);
-        }
         let is_dirty = self.is_dirty();
         if self.phase == Phase::Open {
             self.phase = if is_dirty { Phase::Closing } else { Phase::Closed };

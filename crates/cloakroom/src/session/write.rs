@@ -230,10 +230,11 @@ impl Inner {
                 }
                 // Nobody but an earlier attempt can have made it.
                 Ok(Rotated::Gone | Rotated::Taken) if attempt > 0 => {
-                    return Ok(match settings.ask(|store| store.load(new, now)).await? {
-                        Loaded::Found(found) => done_before(patch, found),
-                        Loaded::Superseded | Loaded::Missing => Rotated::Gone,
-                    });
+                    return match settings.ask(|store| store.load(new, now)).await? {
+                        Loaded::Found(found) => Ok(done_before(patch, found)),
+                        // It was never done, for the session had ended; or done, and the session has ended since.
+                        Loaded::Superseded | Loaded::Missing => Err(StoreError::new(StoreErrorKind::Timeout)),
+                    };
                 }
                 answer => return answer,
             }
