@@ -29,7 +29,7 @@ const MOST_VALID: usize = 4;
 /// How long [`expand`] makes an input with what is repeated.
 const LONGEST_CROWD: usize = 32_768;
 
-/// The bytes as the `Cookie` headers of a request, with [macros](expand) for what can't be guessed.
+/// The bytes as the `Cookie` headers of a request, with macros (`expand`) for what can't be guessed.
 pub fn check(input: &[u8]) {
     let headers = headers(&expand(input));
     let values = all(&headers).into_iter().filter(|(name, _)| *name == NAME).map(|(_, value)| value);
