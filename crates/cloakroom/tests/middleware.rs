@@ -12,7 +12,7 @@ use cloakroom::testing::Browser;
 use cloakroom::{Session, SessionError, SessionLayer, store::MemoryStore};
 use http::StatusCode;
 
-use support::{HOUR, MINUTE, Result, SECRET, Site, logged_in, routes, visitor};
+use support::{HOUR, MINUTE, Result, SECRET, Site, act, logged_in, routes, visitor};
 
 #[tokio::test]
 async fn an_untouched_visit_asks_nothing_stores_nothing_and_sets_no_cookie() {
@@ -334,4 +334,17 @@ async fn one_response_sets_the_session_cookie_once() {
     let lines: Vec<_> = answer.headers.get_all("set-cookie").iter().map(|line| line.to_str().unwrap()).collect();
     assert_eq!(lines[..2], ["theme=dark", "__Host-sidecar=1; Path=/; Secure"]);
     assert!(lines.len() == 3 && lines[2].starts_with("__Host-sid=s%3A"), "{lines:?}");
+}
+
+#[tokio::test]
+async fn a_long_request_is_activity_until_its_end() {
+    let site = Site::new(routes());
+    let (mut browser, clock) = (visitor(&site).await, site.clock.clone());
+    act(&site, &mut browser, move |_| async move {
+        clock.advance(MINUTE * 15);
+        Ok(())
+    })
+    .await;
+    site.wait(MINUTE * 50);
+    assert_eq!(site.get(&mut browser, "/read").await.body, "1");
 }

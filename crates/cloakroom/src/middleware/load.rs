@@ -73,7 +73,7 @@ impl Slot {
                 let first = first.into_inner();
                 settings.breaker.heard(&first);
                 Answer::ready(match first {
-                    Ok(loaded) => Ok(self.loaded(ticket, loaded, self.patience(), now)),
+                    Ok(loaded) => Ok(self.loaded(ticket, loaded, self.patience())),
                     Err(error) => self.failed(error, self.patience()),
                 })
             }
@@ -81,7 +81,7 @@ impl Slot {
                 let patience = self.patience();
                 let loading = patience.wait_for(pin!(self.load_first_living(ticket, first, now))).await;
                 match loading.unwrap_or_else(|Elapsed| Err(settings.timed_out())) {
-                    Ok((ticket, loaded)) => Ok(self.loaded(ticket, loaded, patience, now)),
+                    Ok((ticket, loaded)) => Ok(self.loaded(ticket, loaded, patience)),
                     Err(error) => self.failed(error, patience),
                 }
             }),
@@ -111,10 +111,10 @@ impl Slot {
         }
     }
 
-    fn loaded(&self, ticket: &Valid, loaded: Loaded, patience: Patience, now: Timestamp) -> Session {
+    fn loaded(&self, ticket: &Valid, loaded: Loaded, patience: Patience) -> Session {
         let settings = self.0.config.settings.clone();
         self.keep(match loaded {
-            Loaded::Found(found) => Session::found(settings, patience, ticket.key.clone(), found, ticket.outdated, now),
+            Loaded::Found(found) => Session::found(settings, patience, ticket.key.clone(), found, ticket.outdated),
             Loaded::Superseded => Session::empty(settings, patience, true),
             Loaded::Missing => Session::empty(settings, patience, false),
         })

@@ -87,9 +87,8 @@ impl Session {
         key: StoreKey,
         found: Found,
         outdated_ticket: bool,
-        now: Timestamp,
     ) -> Session {
-        let state = State::found(settings.policy, key, found, outdated_ticket, now);
+        let state = State::found(settings.policy, key, found, outdated_ticket);
         Session::with(settings, patience, state)
     }
 
@@ -394,7 +393,7 @@ impl Session {
 
     /// The handler has answered: from now on nothing more may wait for the commit. Tells whether there has to be one.
     pub(crate) fn begin_closing(&self) -> bool {
-        self.0.state().begin_closing()
+        self.0.state().begin_closing(self.0.settings.clock.now())
     }
 
     /// Writes what is pending, for the last time.

@@ -44,8 +44,6 @@ pub(crate) struct Live {
     /// Something was written since without asking for that state: between the record and its own writes there may be changes of
     /// others that it does not show.
     is_stale: bool,
-    /// When it was loaded, its last touch was old enough for another.
-    touch_is_due: bool,
     /// Its ticket was signed with an older key.
     outdated_ticket: bool,
     /// This request made the id, so nobody else can know it.
@@ -147,10 +145,9 @@ impl State {
     }
 
     /// With the session that the ticket led to.
-    pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool, now: Timestamp) -> State {
+    pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool) -> State {
         let Found { record, token, handle } = found;
-        let touch_is_due = policy.is_touch_due(&record, now);
-        let live = Live { key, record, handle, token, is_stale: false, touch_is_due, outdated_ticket, is_fresh: false };
+        let live = Live { key, record, handle, token, is_stale: false, outdated_ticket, is_fresh: false };
         State::with(policy, Some(live), false)
     }
 
@@ -183,8 +180,11 @@ impl State {
     }
 
     /// Whether there is anything to write, or being written, a touch that is due among it, or a ticket to speak of.
-    fn is_dirty(&self) -> bool {
-        let touch_is_due = || !self.touched_by_others && self.live.as_ref().is_some_and(|live| live.touch_is_due);
+    fn is_dirty(&self, now: Timestamp) -> bool {
+        let touch_is_due = || {
+            !self.touched_by_others
+                && self.live.as_ref().is_some_and(|live| self.policy.is_touch_due(&live.record, now))
+        };
         self.phase == Phase::Unknown
             || self.refused
             || self.doomed.is_some()
@@ -266,8 +266,8 @@ impl State {
     }
 
     /// From now on nothing more may wait for the commit. Tells whether there has to be one.
-    pub(crate) fn begin_closing(&mut self) -> bool {
-        let is_dirty = self.is_dirty();
+    pub(crate) fn begin_closing(&mut self, now: Timestamp) -> bool {
+        let is_dirty = self.is_dirty(now);
         if self.phase == Phase::Open {
             self.phase = if is_dirty { Phase::Closing } else { Phase::Closed };
         }
@@ -404,16 +404,7 @@ impl State {
             self.doomed = Some(Doomed { key, by_user: None });
             return;
         }
-        self.live = Some(Live {
-            key,
-            record,
-            handle,
-            token,
-            is_stale: false,
-            touch_is_due: false,
-            outdated_ticket: false,
-            is_fresh: true,
-        });
+        self.live = Some(Live { key, record, handle, token, is_stale: false, outdated_ticket: false, is_fresh: true });
         self.superseded = false;
         self.ticket = TicketDue::Issue;
     }
@@ -439,7 +430,6 @@ impl State {
             self.ticket = TicketDue::Issue;
         }
         live.outdated_ticket = false;
-        live.touch_is_due &= patch.expiry == Expiry::Keep;
         match guard {
             Guard::Unchanged(_) => live.token = written.token,
             Guard::Exists => live.is_stale = true,

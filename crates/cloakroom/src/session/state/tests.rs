@@ -11,7 +11,7 @@ fn found() -> State {
     let mut record = POLICY.new_record(None, NOW);
     record.data = Arc::new([("n", Value::from(1))].into_iter().collect());
     let found = Found { record, token: Token::version(1), handle: Handle::new("handle") };
-    State::found(POLICY, StoreKey::generate().unwrap(), found, false, NOW)
+    State::found(POLICY, StoreKey::generate().unwrap(), found, false)
 }
 
 fn begin(state: &mut State, now: Timestamp) -> Step {
@@ -189,5 +189,5 @@ fn after_a_failed_write_nothing_is_certain() {
     state.failed();
     assert_eq!(state.begin(&Own::Nothing, NOW).unwrap_err().kind(), Kind::Unknown);
     assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Unknown);
-    assert!(state.begin_closing());
+    assert!(state.begin_closing(NOW));
 }
