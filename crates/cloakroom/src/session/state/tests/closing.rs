@@ -97,4 +97,10 @@ fn no_new_id_is_made_that_no_response_can_carry() {
     let mut state = found();
     state.begin_closing();
     assert!(matches!(state.begin(&add, NOW), Ok(Step::Apply { .. })), "an id that is known can still be written to");
+    let mut state = found();
+    state.rotate().unwrap();
+    begin(&mut state, NOW);
+    state.close();
+    state.not_done().unwrap();
+    assert_eq!(state.begin(&add, NOW).unwrap_err().kind(), Kind::Closed, "the rotation came back too late");
 }
