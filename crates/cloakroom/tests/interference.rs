@@ -7,7 +7,7 @@ use axum::body::Body;
 use axum::routing::get;
 use cloakroom::store::MemoryStore;
 use cloakroom::testing::Browser;
-use cloakroom::{Clock, Session, SessionErrorKind as Kind, SessionLayer, Timestamp, cookie::KeyRing};
+use cloakroom::{Clock, OnGone, Session, SessionErrorKind as Kind, SessionLayer, Timestamp, cookie::KeyRing};
 use http::{Request, StatusCode};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
@@ -393,6 +393,28 @@ async fn a_late_log_out_ends_the_session_though_it_has_a_new_id_for_long() {
     assert_eq!(answer.status, StatusCode::OK);
     let mut quick = newest.lock().unwrap().take().unwrap();
     assert_eq!(site.get(&mut quick, "/whoami").await.body, "-");
+}
+
+#[tokio::test]
+async fn a_late_log_out_of_a_visitor_who_has_a_new_id_is_never_told_as_done() {
+    for on_gone in [OnGone::Conflict, OnGone::KeepResponse] {
+        let site = Site::with(routes(), |builder| builder.on_gone(on_gone));
+        let mut slow = visitor(&site).await;
+        let mut quick = slow.clone();
+        let (app, newest) = (site.app(), Arc::new(Mutex::new(None)));
+        let keep = newest.clone();
+        let answer = act(&site, &mut slow, move |session| async move {
+            let rotate = Request::get("/rotate").body(Body::empty()).unwrap();
+            assert_eq!(quick.send(app, rotate).await.unwrap().status(), StatusCode::OK);
+            *keep.lock().unwrap() = Some(quick);
+            session.destroy()
+        })
+        .await;
+        assert_eq!(answer.status, StatusCode::CONFLICT, "{on_gone:?}: the session lives on under its new id");
+        assert!(!answer.sets_cookie());
+        let mut quick = newest.lock().unwrap().take().unwrap();
+        assert_eq!(site.get(&mut quick, "/read").await.body, "1");
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,9 @@
 //! What is decided, step by step.
 
+mod closing;
+mod size;
+mod tickets;
+
 use super::*;
 use std::time::Duration;
 
@@ -7,11 +11,29 @@ const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const POLICY: Policy = Policy { idle: HOUR, absolute: Duration::from_secs(24 * 60 * 60), size_limit: 100 };
 
-fn found() -> State {
+fn record() -> Record {
     let mut record = POLICY.new_record(None, NOW);
     record.data = Arc::new([("n", Value::from(1))].into_iter().collect());
+    record
+}
+
+fn found() -> State {
+    found_as(record())
+}
+
+fn found_as(record: Record) -> State {
     let found = Found { record, token: Token::version(1), handle: Handle::new("handle") };
     State::found(POLICY, StoreKey::generate().unwrap(), found, false)
+}
+
+/// Does the step that is next, as a store would.
+fn carry_out(state: &mut State, now: Timestamp) {
+    let new_name = || (StoreKey::generate().unwrap(), Handle::new("handle"));
+    match begin(state, now) {
+        Step::Apply { intent, guard, .. } => state.done(&intent.patch, &guard, written(), None, now),
+        Step::Rotate { intent, guard, .. } => state.done(&intent.patch, &guard, written(), Some(new_name()), now),
+        step => panic!("no change: {step:?}"),
+    }
 }
 
 fn begin(state: &mut State, now: Timestamp) -> Step {
@@ -126,52 +148,6 @@ fn a_number_is_told_also_if_the_patch_sets_it() {
 }
 
 #[test]
-fn a_second_destroy_forgets_no_removal() {
-    let mut state = found();
-    state.destroy().unwrap();
-    state.destroyed(true);
-    state.destroy().unwrap();
-    assert_eq!(state.ticket_due(), TicketDue::Remove);
-}
-
-#[test]
-fn a_ticket_is_issued_only_for_what_the_store_has_done() {
-    let mut state = found();
-    state.log_in(UserId::new("ada").unwrap()).unwrap();
-    let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
-    assert_eq!(state.ticket_due(), TicketDue::None);
-    state.not_done().unwrap();
-    assert_eq!(state.ticket_due(), TicketDue::None);
-    assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "it is still to be done");
-    state.done(
-        &intent.patch,
-        &Guard::Exists,
-        written(),
-        Some((StoreKey::generate().unwrap(), Handle::new("handle"))),
-        NOW,
-    );
-    assert_eq!(state.ticket_due(), TicketDue::Issue);
-    assert!(matches!(begin(&mut state, NOW), Step::Nothing));
-    let mut state = found();
-    state.set("a", Value::from(1)).unwrap();
-    let Step::Apply { intent, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
-    state.done(&intent.patch, &Guard::Exists, written(), None, NOW);
-    assert_eq!(state.ticket_due(), TicketDue::None);
-    assert_eq!(state.value("a").unwrap(), Some(Value::from(1)));
-}
-
-#[test]
-fn a_ticket_is_taken_back_only_if_the_session_was_there() {
-    for was_there in [true, false] {
-        let mut state = found();
-        state.destroy().unwrap();
-        assert!(matches!(begin(&mut state, NOW), Step::Destroy(_)));
-        state.destroyed(was_there);
-        assert_eq!(state.ticket_due() == TicketDue::Remove, was_there);
-    }
-}
-
-#[test]
 fn a_failed_change_that_carried_nothing_else_is_told_and_done_with() {
     let mut state = found();
     let own = Own::Add { key: "n".into(), by: 1 };
@@ -190,4 +166,88 @@ fn after_a_failed_write_nothing_is_certain() {
     assert_eq!(state.begin(&Own::Nothing, NOW).unwrap_err().kind(), Kind::Unknown);
     assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Unknown);
     assert!(state.begin_closing(NOW));
+}
+
+#[test]
+fn a_touch_by_an_idle_time_of_its_own_is_guarded_and_by_the_usual_one_is_not() {
+    let later = NOW + HOUR / 2;
+    let mut own = record();
+    own.lifetime.idle = Some(HOUR);
+    let guards = |record: &Record, now| {
+        let add = Own::Add { key: "n".into(), by: 1 };
+        [Own::Nothing, add].map(|own| match found_as(record.clone()).begin(&own, now).unwrap() {
+            Step::Apply { guard, .. } => Some(matches!(guard, Guard::Unchanged(_))),
+            _ => None,
+        })
+    };
+    assert_eq!(guards(&record(), later), [Some(false), Some(false)]);
+    assert_eq!(guards(&own, later), [Some(true), Some(true)]);
+    assert_eq!(guards(&own, NOW), [None, Some(false)], "it touches nothing");
+}
+
+#[test]
+fn what_is_given_up_is_uncertain_only_if_there_was_something() {
+    let mut state = found();
+    state.given_up();
+    state.set("a", Value::from(1)).unwrap();
+    state.given_up();
+    assert_eq!(state.set("b", Value::from(1)).unwrap_err().kind(), Kind::Unknown);
+}
+
+#[test]
+fn the_session_of_a_user_that_is_to_be_destroyed_can_be_found_by_its_handle() {
+    let ada = UserId::new("ada").unwrap();
+    let mut anonymous = found();
+    anonymous.destroy().unwrap();
+    assert_eq!(anonymous.doomed_of_user(), None);
+    let mut record = record();
+    record.user = Some(ada.clone());
+    let mut state = found_as(record);
+    assert_eq!(state.doomed_of_user(), None, "nothing is to be destroyed");
+    state.destroy().unwrap();
+    assert_eq!(state.doomed_of_user(), Some((ada, Handle::new("handle"))));
+}
+
+#[test]
+fn what_escaped_is_refused_until_somebody_logs_in() {
+    let mut state = found();
+    assert!(!state.is_refused());
+    state.destroy().unwrap();
+    state.escaped();
+    assert!(state.is_refused());
+    assert!(matches!(begin(&mut state, NOW), Step::Gone));
+    assert_eq!(state.ticket_due(), TicketDue::None);
+    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    assert!(!state.is_refused());
+    assert!(matches!(begin(&mut state, NOW), Step::Create(_)));
+}
+
+#[test]
+fn a_replacement_begins_anew_only_after_writes_whose_state_was_not_asked_for() {
+    let mut state = found();
+    assert!(!state.is_stale());
+    state.begin(&Own::Replace { key: "n".into(), value: Value::from(2) }, NOW).unwrap();
+    let mut patch = Patch::default();
+    patch.set("n", Value::from(2));
+    state.done(&patch, &Guard::Unchanged(Token::version(1)), written(), None, NOW);
+    assert!(!state.is_stale());
+    state.set("a", Value::from(1)).unwrap();
+    carry_out(&mut state, NOW);
+    assert!(state.is_stale());
+    state.reloaded(Found { record: record(), token: Token::version(9), handle: Handle::new("handle") });
+    assert!(!state.is_stale());
+    assert_eq!(state.value("a").unwrap(), None, "somebody has removed it");
+    let own = Own::Replace { key: "n".into(), value: Value::from(2) };
+    let Ok(Step::Apply { guard, .. }) = state.begin(&own, NOW) else { panic!("nothing to apply") };
+    assert!(matches!(guard, Guard::Unchanged(token) if token == Token::version(9)));
+}
+
+#[test]
+fn a_number_is_told_as_the_store_has_it() {
+    let own = Own::Add { key: "n".into(), by: 1 };
+    let mut patch = Patch::default();
+    own.add_to(&mut patch).unwrap();
+    let numbers = vec![(Arc::from("m"), 3), (Arc::from("n"), 7)];
+    assert_eq!(own.number_in(&patch, &numbers), Some(7));
+    assert_eq!(Own::Nothing.number_in(&patch, &numbers), None);
 }

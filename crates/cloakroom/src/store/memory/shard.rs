@@ -333,6 +333,17 @@ mod tests {
     }
 
     #[test]
+    fn a_key_is_superseded_for_less_than_its_time_and_not_a_millisecond_more() {
+        let (mut shard, end) = (Shard::default(), at(3_600));
+        shard.create(digest(0), Record::new(at(0), end, end), 0);
+        turn(&mut shard, 0, at(1));
+        let (until, moment) = (at(1) + SUPERSEDED_FOR, std::time::Duration::from_millis(1));
+        assert!(!shard.came_from(&digest(1), &digest(0), until));
+        assert!(shard.came_from(&digest(1), &digest(0), at(1) + (SUPERSEDED_FOR - moment)));
+        assert!(!shard.came_from(&digest(1), &digest(2), at(1)), "it had another key before");
+    }
+
+    #[test]
     fn a_user_is_in_the_index_for_as_long_as_a_session_is() {
         let (mut shard, end) = (Shard::default(), at(3_600));
         let users = ["ada", "bob"].map(|name| UserId::new(name).unwrap_or_else(|error| panic!("{error}")));

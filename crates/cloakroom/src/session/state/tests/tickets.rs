@@ -1,0 +1,86 @@
+//! When the response speaks of the ticket, and what it says.
+
+use super::*;
+
+#[test]
+fn a_second_destroy_forgets_no_removal() {
+    let mut state = found();
+    state.destroy().unwrap();
+    state.destroyed(true);
+    state.destroy().unwrap();
+    assert_eq!(state.ticket_due(), TicketDue::Remove);
+}
+
+#[test]
+fn a_ticket_is_issued_only_for_what_the_store_has_done() {
+    let mut state = found();
+    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
+    assert_eq!(state.ticket_due(), TicketDue::None);
+    state.not_done().unwrap();
+    assert_eq!(state.ticket_due(), TicketDue::None);
+    assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "it is still to be done");
+    state.done(
+        &intent.patch,
+        &Guard::Exists,
+        written(),
+        Some((StoreKey::generate().unwrap(), Handle::new("handle"))),
+        NOW,
+    );
+    assert_eq!(state.ticket_due(), TicketDue::Issue);
+    assert!(matches!(begin(&mut state, NOW), Step::Nothing));
+    let mut state = found();
+    state.set("a", Value::from(1)).unwrap();
+    let Step::Apply { intent, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
+    state.done(&intent.patch, &Guard::Exists, written(), None, NOW);
+    assert_eq!(state.ticket_due(), TicketDue::None);
+    assert_eq!(state.value("a").unwrap(), Some(Value::from(1)));
+}
+
+#[test]
+fn a_ticket_is_taken_back_only_if_the_session_was_there() {
+    for was_there in [true, false] {
+        let mut state = found();
+        state.destroy().unwrap();
+        assert!(matches!(begin(&mut state, NOW), Step::Destroy(_)));
+        state.destroyed(was_there);
+        assert_eq!(state.ticket_due() == TicketDue::Remove, was_there);
+    }
+}
+
+#[test]
+fn a_new_end_is_told_to_the_browser() {
+    let mut state = found();
+    let absolute = Some(Duration::from_secs(60));
+    state.remember(Remember { lifetime: Default::default(), absolute }).unwrap();
+    carry_out(&mut state, NOW);
+    assert_eq!(state.ticket_due(), TicketDue::Issue, "the cookie ends with it");
+    assert!(!state.is_rotated(), "but the id that the browser has is still good");
+}
+
+#[test]
+fn a_new_id_has_to_reach_the_browser_unless_it_was_destroyed_since() {
+    let mut state = found();
+    assert!(!state.is_rotated());
+    state.rotate().unwrap();
+    carry_out(&mut state, NOW);
+    assert!(state.is_rotated());
+    state.destroy().unwrap();
+    assert_eq!(state.ticket_due(), TicketDue::None, "no ticket for what is to be destroyed");
+    assert!(!state.is_rotated());
+    state.destroyed(true);
+    assert_eq!(state.ticket_due(), TicketDue::Remove);
+    assert!(!state.is_rotated());
+}
+
+#[test]
+fn a_ticket_of_an_older_key_is_issued_anew_once_with_the_next_write() {
+    let found = Found { record: record(), token: Token::version(1), handle: Handle::new("handle") };
+    let mut state = State::found(POLICY, StoreKey::generate().unwrap(), found, true);
+    assert_eq!(state.ticket_due(), TicketDue::None, "a request that writes nothing sets no cookie");
+    assert!(!state.begin_closing(NOW));
+    state.phase = Phase::Open;
+    state.set("a", Value::from(1)).unwrap();
+    carry_out(&mut state, NOW);
+    assert_eq!(state.ticket_due(), TicketDue::Issue);
+}
