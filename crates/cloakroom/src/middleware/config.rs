@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::service::SessionLayer;
 use crate::clock::Clock;
 use crate::cookie::{CookieError, CookieName, CookieValue, KeyRing, Priority, SameSite, SetCookie};
-use crate::session::{Breaker, Policy, Settings};
+use crate::session::{Breaker, Policy, Queues, Settings};
 use crate::store::Store;
 
 /// What a layer knows, checked.
@@ -261,6 +261,7 @@ impl SessionLayerBuilder {
             policy: self.policy,
             deadline: self.deadline,
             breaker: Breaker::new(),
+            queues: Queues::default(),
         };
         let config = Config {
             settings: Arc::new(settings),

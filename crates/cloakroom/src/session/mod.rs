@@ -7,6 +7,7 @@ mod devices;
 mod error;
 mod key;
 mod policy;
+mod queue;
 mod settings;
 mod state;
 mod write;
@@ -18,6 +19,7 @@ pub use key::{AsKey, Key};
 pub(crate) use breaker::Breaker;
 pub(crate) use deadline::{Elapsed, Patience};
 pub(crate) use policy::Policy;
+pub(crate) use queue::Queues;
 pub(crate) use settings::Settings;
 pub(crate) use state::TicketDue;
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::breaker::Breaker;
 use super::policy::Policy;
+use super::queue::Queues;
 use crate::clock::Clock;
 use crate::store::{Store, StoreError, StoreErrorKind, StoreFuture};
 
@@ -17,6 +18,7 @@ pub(crate) struct Settings {
     /// How long one request may wait for the store, all in all.
     pub(crate) deadline: Duration,
     pub(crate) breaker: Breaker,
+    pub(crate) queues: Queues,
 }
 
 impl Settings {

@@ -55,7 +55,12 @@ impl Inner {
         let conflicts = AtomicU32::new(0);
         let replacing = pin!(async {
             let _turn = self.turn().await;
-            if self.state().is_stale() {
+            // Where others are at it already, there is no point in trying before one's turn.
+            let mut place = match self.live_key() {
+                Some(session) => self.settings.queues.join(&session).await,
+                None => None,
+            };
+            if place.is_some() || self.state().is_stale() {
                 self.reload().await?;
             }
             loop {
@@ -67,7 +72,12 @@ impl Inner {
                     Outcome::Written(_) => return Ok(result),
                     Outcome::Conflict => {}
                 }
-                back_off(conflicts.fetch_add(1, Ordering::Relaxed)).await;
+                let attempt = conflicts.fetch_add(1, Ordering::Relaxed);
+                match self.live_key() {
+                    Some(session) if place.is_none() => place = Some(self.settings.queues.enter(&session).await),
+                    // Somebody on another server.
+                    _ => back_off(attempt).await,
+                }
                 self.reload().await?;
             }
         });
@@ -243,7 +253,7 @@ impl Inner {
     }
 
     async fn reload(&self) -> Result<(), SessionError> {
-        let Some(key) = self.state().live().map(|live| live.key.clone()) else { return Ok(()) };
+        let Some(key) = self.live_key() else { return Ok(()) };
         let now = self.settings.clock.now();
         match self.settings.ask(|store| store.load(&key, now)).await? {
             Loaded::Found(found) => {
@@ -252,6 +262,10 @@ impl Inner {
             }
             Loaded::Superseded | Loaded::Missing => Err(SessionError::new(Kind::Gone)),
         }
+    }
+
+    fn live_key(&self) -> Option<StoreKey> {
+        self.state().live().map(|live| live.key.clone())
     }
 
     pub(super) fn state(&self) -> std::sync::MutexGuard<'_, State> {
