@@ -243,8 +243,8 @@ impl SessionLayerBuilder {
     ///
     /// # Errors
     ///
-    /// If browsers would refuse the session cookie, or a timeout is zero (or below a millisecond), or the idle timeout is longer than the absolute
-    /// one.
+    /// If browsers would refuse the session cookie, or a timeout is zero (or below a millisecond), or the idle timeout is longer
+    /// than the absolute one.
     pub fn build(self) -> Result<SessionLayer, ConfigError> {
         let Policy { idle, absolute, .. } = self.policy;
         // Stores count in milliseconds.

@@ -56,10 +56,8 @@ impl Breaker {
 
     /// The store has let a deadline pass.
     pub(crate) fn failed(&self) {
-        let before = self.failures.load(Ordering::Relaxed);
-        // Not beyond, so that it never wraps around.
-        self.failures.store(before.saturating_add(1), Ordering::Relaxed);
-        if before + 1 == FAILURES {
+        // In one step, so that it undoes no answer that comes at the same time.
+        if self.failures.fetch_add(1, Ordering::Relaxed) == FAILURES - 1 {
             tracing::warn!("the session store is away: requests fail at once until it is back");
         }
     }
