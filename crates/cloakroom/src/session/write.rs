@@ -153,8 +153,9 @@ impl Inner {
         Ok(settings.ask(|_| directory.revoke(&user, &handle, now)).await?)
     }
 
-    async fn create(&self, record: Record, own: &Own, now: Timestamp) -> Result<Outcome, SessionError> {
+    async fn create(&self, mut record: Record, own: &Own, now: Timestamp) -> Result<Outcome, SessionError> {
         let mut answer = Unanswered::new(self);
+        record.metadata = self.settings.metadata.clone();
         for _ in 0..DRAWS {
             let key = match StoreKey::generate() {
                 Ok(key) => key,
