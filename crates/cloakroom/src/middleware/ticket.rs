@@ -36,29 +36,30 @@ pub(super) struct Valid {
 /// The valid tickets among the request's cookies, wherever they stand.
 pub(super) fn find(config: &Config, headers: &HeaderMap) -> Option<Valid> {
     let values = cookie::values(headers, config.cookie.name().as_str());
-    let mut found = values.take(MOST_TRIED).filter_map(|raw| verify(config, raw)).take(MOST_VALID);
-    let mut first = found.next()?;
-    let mut last = &mut first;
-    for valid in found {
-        last = last.next.insert(Box::new(valid));
-    }
-    Some(first)
+    chain(&mut values.take(MOST_TRIED).filter_map(|raw| verify(config, raw)).take(MOST_VALID))
 }
 
-fn verify(config: &Config, raw: &[u8]) -> Option<Valid> {
+/// The tickets of ids and of the numbers of the keys that have signed them.
+fn chain<'a>(found: &mut impl Iterator<Item = (Cow<'a, str>, usize)>) -> Option<Valid> {
+    let (id, key_number) = found.next()?;
+    let key = StoreKey::from(SessionId::from_ticket(&id));
+    Some(Valid { key, outdated: key_number > 0, next: chain(found).map(Box::new) })
+}
+
+/// The id of a ticket, and the number of the key that has signed it.
+fn verify<'a>(config: &Config, raw: &'a [u8]) -> Option<(Cow<'a, str>, usize)> {
     if raw.len() > LONGEST {
         return None;
     }
-    let valid = |id: &str, key_number| {
-        let key = StoreKey::from(SessionId::from_ticket(id));
-        (!id.is_empty()).then_some(Valid { key, outdated: key_number > 0, next: None })
+    let (id, key_number) = match split(raw) {
+        Some((id, signature)) => (Cow::Borrowed(id), config.keys.verify(id.as_bytes(), &signature)?),
+        None => {
+            let text = cookie::decode(raw);
+            let (id, key_number) = config.keys.express_unsign_by(&text)?;
+            (Cow::Owned(id.to_owned()), key_number)
+        }
     };
-    if let Some((id, signature)) = split(raw) {
-        return valid(id, config.keys.verify(id.as_bytes(), &signature)?);
-    }
-    let text = cookie::decode(raw);
-    let (id, key_number) = config.keys.express_unsign_by(&text)?;
-    valid(id, key_number)
+    (!id.is_empty()).then_some((id, key_number))
 }
 
 /// The id and the signature of a ticket as nearly all are: no escape in the id, so that it needs no decoding.
