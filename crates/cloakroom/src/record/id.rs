@@ -1,7 +1,8 @@
 //! The names of a session: secret ones (the id, the store's key) and public ones (the handle, the user).
 
 use std::fmt;
-use std::sync::Arc;
+use std::hash::{Hash, Hasher};
+use std::sync::{Arc, OnceLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -11,7 +12,17 @@ use sha2::{Digest as _, Sha256};
 ///
 /// Cloakroom's own are 256 bits from the operating system, as 43 characters of base64url.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SessionId(Arc<str>);
+pub struct SessionId(Text);
+
+/// How many characters Cloakroom's own ids have.
+const LENGTH: usize = 43;
+
+/// What is as long as Cloakroom's own ids is kept in place: each request has one.
+#[derive(Clone, PartialEq, Eq)]
+enum Text {
+    InPlace([u8; LENGTH]),
+    Shared(Arc<str>),
+}
 
 impl SessionId {
     /// A new random id.
@@ -22,20 +33,35 @@ impl SessionId {
     pub fn generate() -> Result<SessionId, IdError> {
         let mut bytes = [0_u8; 32];
         getrandom::fill(&mut bytes).map_err(|source| IdError(Reason::Random(source)))?;
-        let mut text = [0_u8; 43];
-        let written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text).unwrap_or(0);
-        let text = std::str::from_utf8(&text[..written]).unwrap_or_default();
-        Ok(SessionId(text.into()))
+        let mut text = [0_u8; LENGTH];
+        // Never fails: 32 bytes are 43 characters.
+        let _written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text);
+        Ok(SessionId(Text::InPlace(text)))
     }
 
     /// An id that a signed ticket has proved to be the server's own.
     pub(crate) fn from_ticket(id: &str) -> SessionId {
-        SessionId(id.into())
+        SessionId(match id.as_bytes().try_into() {
+            Ok(text) => Text::InPlace(text),
+            Err(_) => Text::Shared(id.into()),
+        })
     }
 
     /// The id itself: the credential. Only a cookie may carry it.
     pub(crate) fn expose(&self) -> &str {
-        &self.0
+        match &self.0 {
+            // Only text is put there.
+            Text::InPlace(text) => std::str::from_utf8(text).unwrap_or_default(),
+            Text::Shared(text) => text,
+        }
+    }
+
+    /// The bytes of the text.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        match &self.0 {
+            Text::InPlace(text) => text,
+            Text::Shared(text) => text.as_bytes(),
+        }
     }
 }
 
@@ -49,21 +75,26 @@ impl fmt::Debug for SessionId {
 ///
 /// A store of one's own keeps the [`digest`](StoreKey::digest): who reads its disk then learns no id. The
 /// [`plain`](StoreKey::plain) id is there for the layouts of other software, which keep it so.
-#[derive(Clone, PartialEq, Eq)]
-pub struct StoreKey {
+///
+/// Clones share the id and the digest.
+#[derive(Clone)]
+pub struct StoreKey(Arc<Named>);
+
+struct Named {
     id: SessionId,
-    digest: [u8; 32],
+    /// Computed when it is first asked for.
+    digest: OnceLock<[u8; 32]>,
 }
 
 impl StoreKey {
     /// SHA-256 of the session id.
     pub fn digest(&self) -> &[u8; 32] {
-        &self.digest
+        self.0.digest.get_or_init(|| Sha256::digest(self.as_bytes()).into())
     }
 
     /// The session id itself: a credential. Never log it.
     pub fn plain(&self) -> &str {
-        self.id.expose()
+        self.0.id.expose()
     }
 
     /// The key of a new random id.
@@ -74,12 +105,31 @@ impl StoreKey {
     pub fn generate() -> Result<StoreKey, IdError> {
         SessionId::generate().map(StoreKey::from)
     }
+
+    /// The bytes of the session id.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.id.as_bytes()
+    }
 }
 
 impl From<SessionId> for StoreKey {
     fn from(id: SessionId) -> StoreKey {
-        let digest = Sha256::digest(id.expose().as_bytes()).into();
-        StoreKey { id, digest }
+        StoreKey(Arc::new(Named { id, digest: OnceLock::new() }))
+    }
+}
+
+impl PartialEq for StoreKey {
+    fn eq(&self, other: &StoreKey) -> bool {
+        self.0.id == other.0.id
+    }
+}
+
+impl Eq for StoreKey {}
+
+/// By the last characters of the id: if it was drawn, they are as random as all of them.
+impl Hash for StoreKey {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        hasher.write_u64(self.as_bytes().last_chunk().map_or(0, |last| u64::from_le_bytes(*last)));
     }
 }
 
@@ -237,6 +287,19 @@ mod tests {
         let (one, two) = (SessionId::generate().unwrap(), SessionId::generate().unwrap());
         assert_eq!(one.expose().len(), 43);
         assert_ne!(one, two);
+    }
+
+    #[test]
+    fn an_id_of_any_length_is_what_the_ticket_says() {
+        let own = SessionId::generate().unwrap();
+        let long = "é".repeat(30);
+        for text in [own.expose(), "", "short", &long] {
+            let id = SessionId::from_ticket(text);
+            assert_eq!((id.expose(), id.as_bytes()), (text, text.as_bytes()));
+            assert_eq!(id, SessionId::from_ticket(text));
+            assert_eq!(StoreKey::from(id).digest()[..], Sha256::digest(text)[..]);
+        }
+        assert_eq!(SessionId::from_ticket(own.expose()), own);
     }
 
     #[test]

@@ -12,12 +12,12 @@ use crate::record::StoreKey;
 /// Without it each would try again until nobody else was quicker, and of many the unluckiest would not get its turn before its
 /// deadline. Servers do not know of each other's queues, so what is left is what they do to each other.
 #[derive(Debug, Default)]
-pub(crate) struct Queues(Mutex<HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>>);
+pub(crate) struct Queues(Mutex<HashMap<StoreKey, Arc<tokio::sync::Mutex<()>>>>);
 
 /// A place at the head of a queue.
 pub(super) struct Turn<'a> {
     queues: &'a Queues,
-    key: [u8; 32],
+    key: StoreKey,
     queue: Arc<tokio::sync::Mutex<()>>,
     head: Option<OwnedMutexGuard<()>>,
 }
@@ -25,24 +25,24 @@ pub(super) struct Turn<'a> {
 impl Queues {
     /// Waits in the session's queue, if there is one.
     pub(super) async fn join(&self, key: &StoreKey) -> Option<Turn<'_>> {
-        let queue = self.all().get(key.digest()).cloned()?;
+        let queue = self.all().get(key).cloned()?;
         Some(self.wait(key, queue).await)
     }
 
     /// Waits in the session's queue, which begins if there was none.
     pub(super) async fn enter(&self, key: &StoreKey) -> Turn<'_> {
-        let queue = self.all().entry(*key.digest()).or_default().clone();
+        let queue = self.all().entry(key.clone()).or_default().clone();
         self.wait(key, queue).await
     }
 
     async fn wait(&self, key: &StoreKey, queue: Arc<tokio::sync::Mutex<()>>) -> Turn<'_> {
         // Made before the wait, so that who gives up waiting leaves the queue as well.
-        let mut turn = Turn { queues: self, key: *key.digest(), queue: queue.clone(), head: None };
+        let mut turn = Turn { queues: self, key: key.clone(), queue: queue.clone(), head: None };
         turn.head = Some(queue.lock_owned().await);
         turn
     }
 
-    fn all(&self) -> MutexGuard<'_, HashMap<[u8; 32], Arc<tokio::sync::Mutex<()>>>> {
+    fn all(&self) -> MutexGuard<'_, HashMap<StoreKey, Arc<tokio::sync::Mutex<()>>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

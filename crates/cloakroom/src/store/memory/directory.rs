@@ -63,7 +63,7 @@ impl MemoryStore {
         let mut ended = 0;
         for shard in &mut self.all_shards() {
             let mine = shard.of_user(user).filter(|(_, slot)| slot.record.is_live(now) && chosen(&slot.handle));
-            let keys: Vec<_> = mine.map(|(key, _)| *key).collect();
+            let keys: Vec<_> = mine.map(|(key, _)| key.clone()).collect();
             let removed = keys.iter().filter_map(|key| shard.remove(key)).count();
             self.left(removed);
             ended += removed as u64;

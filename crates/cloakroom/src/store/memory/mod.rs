@@ -6,7 +6,7 @@ mod model;
 mod shard;
 mod sync;
 
-use self::shard::{Digest, Rank, Shard, Slot};
+use self::shard::{Rank, Shard, Slot};
 use self::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use super::{
     Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
@@ -93,8 +93,8 @@ impl MemoryStore {
         }
     }
 
-    fn shard_of(&self, digest: &Digest) -> MutexGuard<'_, Shard> {
-        self.shard_at(index_of(digest))
+    fn shard_of(&self, key: &StoreKey) -> MutexGuard<'_, Shard> {
+        self.shard_at(index_of(key))
     }
 
     fn shard_at(&self, index: usize) -> MutexGuard<'_, Shard> {
@@ -120,9 +120,9 @@ impl MemoryStore {
 
     fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created, StoreError> {
         {
-            let mut shard = self.shard_of(key.digest());
+            let mut shard = self.shard_of(key);
             self.left(shard.remove_expired(2, now));
-            if shard.has(key.digest()) {
+            if shard.has(key) {
                 return Ok(Created::Taken);
             }
             if self.enter() {
@@ -137,7 +137,7 @@ impl MemoryStore {
     }
 
     fn place(&self, shard: &mut Shard, key: &StoreKey, record: &Record) -> Created {
-        shard.create(*key.digest(), record.clone(), self.created.fetch_add(1, Ordering::Relaxed))
+        shard.create(key.clone(), record.clone(), self.created.fetch_add(1, Ordering::Relaxed))
     }
 
     /// Makes room and takes it in one step, so that nobody else can; tells who had to go.
@@ -148,8 +148,8 @@ impl MemoryStore {
         now: Timestamp,
     ) -> Result<(Created, Option<(Rank, Handle)>), StoreError> {
         let mut shards = self.all_shards();
-        let own = index_of(key.digest());
-        if shards[own].has(key.digest()) {
+        let own = index_of(key);
+        if shards[own].has(key) {
             return Ok((Created::Taken, None));
         }
         for shard in &mut shards {
@@ -182,27 +182,27 @@ impl MemoryStore {
 
     fn load_now(&self, key: &StoreKey, now: Timestamp) -> Loaded {
         let successor = {
-            let shard = self.shard_of(key.digest());
-            match shard.find(key.digest(), now) {
+            let shard = self.shard_of(key);
+            match shard.find(key, now) {
                 Some(found) => return Loaded::Found(found),
-                None => shard.successor(key.digest()),
+                None => shard.successor(key),
             }
         };
         match successor {
-            Some(new) if self.shard_of(&new).came_from(&new, key.digest(), now) => Loaded::Superseded,
+            Some(new) if self.shard_of(&new).came_from(&new, key, now) => Loaded::Superseded,
             _ => Loaded::Missing,
         }
     }
 
-    fn rotate_now(&self, old: &Digest, new: &Digest, patch: &Patch, guard: &Guard, now: Timestamp) -> Rotated {
+    fn rotate_now(&self, old: &StoreKey, new: &StoreKey, patch: &Patch, guard: &Guard, now: Timestamp) -> Rotated {
         let (at_old, at_new) = (index_of(old), index_of(new));
         if at_old == at_new {
             let mut shard = self.shard_at(at_old);
             if shard.has(new) {
                 return Rotated::Taken;
             }
-            let taken = shard.take(old, *new, patch, guard, now);
-            return hand_over(taken, &mut shard, *new);
+            let taken = shard.take(old, new.clone(), patch, guard, now);
+            return hand_over(taken, &mut shard, new.clone());
         }
         // Both shards stay locked, in one order for all, so that at no moment both keys or neither find the record.
         let (mut low, mut high) = (self.shard_at(at_old.min(at_new)), self.shard_at(at_old.max(at_new)));
@@ -210,7 +210,7 @@ impl MemoryStore {
         if to.has(new) {
             return Rotated::Taken;
         }
-        hand_over(from.take(old, *new, patch, guard, now), to, *new)
+        hand_over(from.take(old, new.clone(), patch, guard, now), to, new.clone())
     }
 
     fn sweep_now(&self, limit: usize, now: Timestamp) -> usize {
@@ -224,9 +224,9 @@ impl MemoryStore {
         removed
     }
 
-    fn destroy_now(&self, digest: &Digest, now: Timestamp) -> bool {
-        let mut shard = self.shard_of(digest);
-        let Some(slot) = shard.remove(digest) else { return false };
+    fn destroy_now(&self, key: &StoreKey, now: Timestamp) -> bool {
+        let mut shard = self.shard_of(key);
+        let Some(slot) = shard.remove(key) else { return false };
         self.left(1);
         slot.record.is_live(now)
     }
@@ -275,7 +275,7 @@ impl Store for MemoryStore {
         guard: &'a Guard,
         now: Timestamp,
     ) -> StoreFuture<'a, Applied> {
-        StoreFuture::ready(Ok(self.shard_of(key.digest()).apply(key.digest(), patch, guard, now)))
+        StoreFuture::ready(Ok(self.shard_of(key).apply(key, patch, guard, now)))
     }
 
     fn rotate<'a>(
@@ -286,11 +286,11 @@ impl Store for MemoryStore {
         guard: &'a Guard,
         now: Timestamp,
     ) -> StoreFuture<'a, Rotated> {
-        StoreFuture::ready(Ok(self.rotate_now(old.digest(), new.digest(), patch, guard, now)))
+        StoreFuture::ready(Ok(self.rotate_now(old, new, patch, guard, now)))
     }
 
     fn destroy<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, bool> {
-        StoreFuture::ready(Ok(self.destroy_now(key.digest(), now)))
+        StoreFuture::ready(Ok(self.destroy_now(key, now)))
     }
 
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<'_, usize> {
@@ -307,7 +307,7 @@ impl Store for MemoryStore {
 }
 
 /// Puts a record that was taken out into its new place.
-fn hand_over(taken: Result<(Slot, Written), Rotated>, to: &mut Shard, key: Digest) -> Rotated {
+fn hand_over(taken: Result<(Slot, Written), Rotated>, to: &mut Shard, key: StoreKey) -> Rotated {
     match taken {
         Ok((slot, written)) => {
             let handle = slot.handle.clone();
@@ -318,6 +318,8 @@ fn hand_over(taken: Result<(Slot, Written), Rotated>, to: &mut Shard, key: Diges
     }
 }
 
-fn index_of(digest: &Digest) -> usize {
-    usize::from(digest[31]) % SHARDS
+/// The shard of a key: the characters of its id are random enough for their sum to be so.
+fn index_of(key: &StoreKey) -> usize {
+    let sum = key.as_bytes().iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
+    usize::from(sum) % SHARDS
 }

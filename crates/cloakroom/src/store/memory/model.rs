@@ -28,9 +28,9 @@ fn key(name: &str) -> StoreKey {
 /// Keys of one shard or of two: each way has code of its own.
 fn pairs() -> [(StoreKey, StoreKey); 3] {
     let keys: Vec<_> = (0..200).map(|number| key(&number.to_string())).collect();
-    let shard = |key: &StoreKey| index_of(key.digest());
+    let shard = |key: &StoreKey| index_of(key);
     let with = |fits: &dyn Fn(usize, usize) -> bool| {
-        let other = keys.iter().find(|other| other.digest() != keys[0].digest() && fits(shard(&keys[0]), shard(other)));
+        let other = keys.iter().find(|other| *other != &keys[0] && fits(shard(&keys[0]), shard(other)));
         (keys[0].clone(), other.unwrap().clone())
     };
     let (low, high) = with(&|first, other| first < other);
@@ -56,7 +56,7 @@ fn finds(store: &MemoryStore, key: &StoreKey) -> bool {
 }
 
 fn rotate(store: &MemoryStore, old: &StoreKey, new: &StoreKey) -> bool {
-    let rotated = store.rotate_now(old.digest(), new.digest(), &Patch::default(), &Guard::Exists, NOW);
+    let rotated = store.rotate_now(old, new, &Patch::default(), &Guard::Exists, NOW);
     matches!(rotated, Rotated::Done { .. })
 }
 
@@ -114,7 +114,7 @@ fn a_full_store_counts_exactly() {
             .collect();
         let (leaving, key) = (store.clone(), keys[0].clone());
         threads.push(thread::spawn(move || {
-            leaving.destroy_now(key.digest(), NOW);
+            leaving.destroy_now(key, NOW);
         }));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         let live = keys.iter().filter(|key| finds(&store, key)).count();
@@ -133,11 +133,11 @@ fn what_was_destroyed_stays_away() {
             thread::spawn(move || {
                 let mut patch = Patch::default();
                 patch.set("a", crate::record::Value::from(1));
-                store.shard_of(old.digest()).apply(old.digest(), &patch, &Guard::Exists, NOW);
+                store.shard_of(old).apply(old, &patch, &Guard::Exists, NOW);
                 rotate(&store, &old, &new)
             })
         };
-        let was_there = store.destroy_now(old.digest(), NOW);
+        let was_there = store.destroy_now(old, NOW);
         let escaped = writer.join().unwrap();
         assert!(was_there != escaped, "it ends in one way");
         assert_eq!((finds(&store, &old), finds(&store, &new)), (false, escaped));
