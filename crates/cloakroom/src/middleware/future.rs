@@ -22,7 +22,8 @@ pin_project! {
         #[pin]
         handler: F,
         slot: Slot,
-        commit: Option<Commit<B>>,
+        has_answered: bool,
+        commit: Option<Box<Commit<B>>>,
     }
 
     impl<F, B> PinnedDrop for ResponseFuture<F, B> {
@@ -30,7 +31,8 @@ pin_project! {
             let this = this.project();
             match this.commit.take() {
                 Some(commit) => finish_detached(commit.writing),
-                None => this.slot.close(),
+                None if !*this.has_answered => this.slot.close(),
+                None => {}
             }
         }
     }
@@ -47,7 +49,7 @@ type Writing = Pin<Box<dyn Future<Output = Result<(), SessionError>> + Send>>;
 
 impl<F, B> ResponseFuture<F, B> {
     pub(super) fn new(handler: F, slot: Slot) -> ResponseFuture<F, B> {
-        ResponseFuture { handler, slot, commit: None }
+        ResponseFuture { handler, slot, has_answered: false, commit: None }
     }
 }
 
@@ -60,31 +62,35 @@ where
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let this = self.project();
-        let mut commit = match this.commit.take() {
-            Some(commit) => commit,
-            None => {
-                let mut response = match ready!(this.handler.poll(cx)) {
-                    Ok(response) => response,
-                    Err(error) => {
-                        this.slot.close();
-                        return Poll::Ready(Err(error));
-                    }
-                };
-                let Some(session) = this.slot.leave() else { return Poll::Ready(Ok(response)) };
-                if !session.begin_closing() {
-                    answer::untouched(response.headers_mut());
-                    return Poll::Ready(Ok(response));
-                }
-                Commit { response, session: session.clone(), writing: Box::pin(session.clone().commit()) }
+        if let Some(mut commit) = this.commit.take() {
+            let Poll::Ready(committed) = commit.writing.as_mut().poll(cx) else {
+                *this.commit = Some(commit);
+                return Poll::Pending;
+            };
+            let Commit { response, session, .. } = *commit;
+            return Poll::Ready(Ok(answer::after_commit(this.slot.config(), &session, committed, response)));
+        }
+        let answer = ready!(this.handler.poll(cx));
+        *this.has_answered = true;
+        let mut response = match answer {
+            Ok(response) => response,
+            Err(error) => {
+                this.slot.close();
+                return Poll::Ready(Err(error));
             }
         };
-        match commit.writing.as_mut().poll(cx) {
+        let Some(session) = this.slot.leave() else { return Poll::Ready(Ok(response)) };
+        if !session.begin_closing() {
+            answer::untouched(response.headers_mut());
+            return Poll::Ready(Ok(response));
+        }
+        let mut writing: Writing = Box::pin(session.clone().commit());
+        match writing.as_mut().poll(cx) {
             Poll::Ready(committed) => {
-                let Commit { response, session, .. } = commit;
-                Poll::Ready(Ok(answer::after_commit(this.slot.config(), &session, committed, response)))
+                Poll::Ready(Ok(answer::after_commit(this.slot.config(), session, committed, response)))
             }
             Poll::Pending => {
-                *this.commit = Some(commit);
+                *this.commit = Some(Box::new(Commit { response, session: session.clone(), writing }));
                 Poll::Pending
             }
         }

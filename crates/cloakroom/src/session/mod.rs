@@ -100,8 +100,8 @@ impl Session {
     }
 
     fn with(settings: Arc<Settings>, patience: Patience, state: State) -> Session {
-        let (state, turn) = (Mutex::new(state), tokio::sync::Mutex::new(()));
-        Session(Arc::new(Inner { settings, patience, state, turn }))
+        let turn = tokio::sync::Mutex::new(());
+        Session(Arc::new(Inner { settings, patience, state: Mutex::new(state), turn }))
     }
 
     /// The value of a key; none if the session has no such key.
@@ -394,7 +394,11 @@ impl Session {
 
     /// The handler has answered: from now on nothing more may wait for the commit. Tells whether there has to be one.
     pub(crate) fn begin_closing(&self) -> bool {
-        self.0.state().begin_closing(self.0.settings.clock.now())
+        let is_dirty = self.0.state().begin_closing(self.0.settings.clock.now());
+        if !is_dirty {
+            self.0.patience.begin_anew_each_time();
+        }
+        is_dirty
     }
 
     /// Writes what is pending, for the last time.

@@ -19,8 +19,8 @@ pub(crate) struct State {
     /// The ticket's session was rotated away a moment ago: it reads as empty, and takes no writes but a log-in.
     superseded: bool,
     changes: Changes,
-    /// A session that is to be destroyed.
-    doomed: Option<Doomed>,
+    /// A session that is to be destroyed. Boxed, since few are, and the state of all is moved about.
+    doomed: Option<Box<Doomed>>,
     /// The session was destroyed while a write was under way, which may give it a new id.
     doomed_in_flight: bool,
     /// A superseded session was to be destroyed, which only its new id can do.
@@ -262,7 +262,8 @@ impl State {
         if let Some(live) = self.live.take() {
             let Live { key, record, handle, .. } = live;
             self.metadata_of_ended = Some(record.metadata);
-            self.doomed = Some(Doomed { key, by_user: record.user.map(|user| (user, handle)) });
+            let by_user = record.user.map(|user| (user, handle));
+            self.doomed = Some(Box::new(Doomed { key, by_user }));
         }
         self.doomed_in_flight |= self.changes.departed().is_some();
         self.changes.drop_pending();
@@ -416,7 +417,7 @@ impl State {
     pub(crate) fn created(&mut self, key: StoreKey, record: Record, token: Token, handle: Handle) {
         self.changes.arrived();
         if std::mem::take(&mut self.doomed_in_flight) {
-            self.doomed = Some(Doomed { key, by_user: None });
+            self.doomed = Some(Box::new(Doomed { key, by_user: None }));
             return;
         }
         self.live = Some(Live { key, record, handle, token, is_stale: false, outdated_ticket: false, is_fresh: true });
@@ -435,7 +436,7 @@ impl State {
     ) {
         self.changes.arrived();
         if std::mem::take(&mut self.doomed_in_flight) {
-            let renamed = new_name.map(|(key, _)| Doomed { key, by_user: None });
+            let renamed = new_name.map(|(key, _)| Box::new(Doomed { key, by_user: None }));
             self.doomed = renamed.or(self.doomed.take());
             return;
         }
