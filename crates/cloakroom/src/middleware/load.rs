@@ -1,7 +1,6 @@
 //! From a request to its session: the first one that asks makes it load.
 
 use std::pin::pin;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
@@ -10,40 +9,30 @@ use http::{Extensions, HeaderMap, Request};
 use super::config::{Config, OnOutage};
 use super::ticket::{self, Valid};
 use crate::clock::Timestamp;
-use crate::session::{Elapsed, Patience, Session, SessionError, SessionErrorKind};
+use crate::session::{Elapsed, Session, SessionError, SessionErrorKind};
 use crate::store::{Answer, Loaded, StoreError};
 
-/// The place of a request's session, empty until somebody asks for it.
+/// The place of a request's session, which is loaded when somebody asks for it.
 #[derive(Clone, Debug)]
-pub(super) struct Slot(Arc<Place>);
-
-#[derive(Debug)]
-struct Place {
+pub(super) struct Slot {
     config: Arc<Config>,
+    session: Session,
     ticket: OnceLock<Option<Valid>>,
-    session: OnceLock<Session>,
-    /// The response has left: a session that is loaded now can't be committed.
-    closed: AtomicBool,
 }
 
 impl Slot {
     pub(super) fn new(config: Arc<Config>) -> Slot {
-        Slot(Arc::new(Place {
-            config,
-            ticket: OnceLock::new(),
-            session: OnceLock::new(),
-            closed: AtomicBool::new(false),
-        }))
+        let session = Session::unloaded(config.settings.clone());
+        Slot { config, session, ticket: OnceLock::new() }
     }
 
     pub(super) fn config(&self) -> &Config {
-        &self.0.config
+        &self.config
     }
 
     /// The handler has answered. The session, if anybody has asked for it; who asks from now on gets a closed one.
     pub(super) fn leave(&self) -> Option<&Session> {
-        self.0.closed.store(true, Ordering::SeqCst);
-        self.0.session.get()
+        self.session.leave().then_some(&self.session)
     }
 
     /// There is no response: nothing will be committed.
@@ -56,33 +45,34 @@ impl Slot {
     /// The session, loaded if nobody has asked for it before. Who asks at the same time may make the store load twice, but all
     /// get the same session.
     fn session<'a>(&'a self, headers: &HeaderMap) -> Answer<'a, Result<Session, SessionError>> {
-        if let Some(session) = self.0.session.get() {
-            return Answer::ready(Ok(self.give(session)));
+        if self.session.is_loaded() {
+            return Answer::ready(Ok(self.session.clone()));
         }
-        let settings = &self.0.config.settings;
-        let Some(ticket) = self.0.ticket.get_or_init(|| ticket::find(&self.0.config, headers)) else {
-            return Answer::ready(Ok(self.keep(Session::empty(settings.clone(), self.patience(), false))));
+        let settings = &self.config.settings;
+        let Some(ticket) = self.ticket.get_or_init(|| ticket::find(&self.config, headers)) else {
+            self.session.load_empty(false);
+            return Answer::ready(Ok(self.session.clone()));
         };
         let now = settings.clock.now();
         let first = match settings.breaker.admit() {
             Ok(()) => settings.store.load(&ticket.key, now).into_answer(),
-            Err(away) => return Answer::ready(self.failed(away, self.patience())),
+            Err(away) => return Answer::ready(self.failed(away)),
         };
         match first {
             Answer::Ready(first) if ticket.next.is_none() => {
                 let first = first.into_inner();
                 settings.breaker.heard(&first);
                 Answer::ready(match first {
-                    Ok(loaded) => Ok(self.loaded(ticket, loaded, self.patience())),
-                    Err(error) => self.failed(error, self.patience()),
+                    Ok(loaded) => Ok(self.loaded(ticket, loaded)),
+                    Err(error) => self.failed(error),
                 })
             }
             first => Answer::wait_for(async move {
-                let patience = self.patience();
-                let loading = patience.wait_for(pin!(self.load_first_living(ticket, first, now))).await;
+                let loading = pin!(self.load_first_living(ticket, first, now));
+                let loading = self.session.patience().wait_for(loading).await;
                 match loading.unwrap_or_else(|Elapsed| Err(settings.timed_out())) {
-                    Ok((ticket, loaded)) => Ok(self.loaded(ticket, loaded, patience)),
-                    Err(error) => self.failed(error, patience),
+                    Ok((ticket, loaded)) => Ok(self.loaded(ticket, loaded)),
+                    Err(error) => self.failed(error),
                 }
             }),
         }
@@ -95,7 +85,7 @@ impl Slot {
         first: Answer<'a, Result<Loaded, StoreError>>,
         now: Timestamp,
     ) -> Result<(&'a Valid, Loaded), StoreError> {
-        let settings = &self.0.config.settings;
+        let settings = &self.config.settings;
         let mut loaded = first.await;
         settings.breaker.heard(&loaded);
         let mut superseded = false;
@@ -111,36 +101,22 @@ impl Slot {
         }
     }
 
-    fn loaded(&self, ticket: &Valid, loaded: Loaded, patience: Patience) -> Session {
-        let settings = self.0.config.settings.clone();
-        self.keep(match loaded {
-            Loaded::Found(found) => Session::found(settings, patience, ticket.key.clone(), found, ticket.outdated),
-            Loaded::Superseded => Session::empty(settings, patience, true),
-            Loaded::Missing => Session::empty(settings, patience, false),
-        })
+    fn loaded(&self, ticket: &Valid, loaded: Loaded) -> Session {
+        match loaded {
+            Loaded::Found(found) => self.session.load_found(ticket.key.clone(), found, ticket.outdated),
+            Loaded::Superseded => self.session.load_empty(true),
+            Loaded::Missing => self.session.load_empty(false),
+        }
+        self.session.clone()
     }
 
-    fn failed(&self, error: StoreError, patience: Patience) -> Result<Session, SessionError> {
-        if self.0.config.on_outage == OnOutage::ReadAsAnonymous && error.is_outage() {
+    fn failed(&self, error: StoreError) -> Result<Session, SessionError> {
+        if self.config.on_outage == OnOutage::ReadAsAnonymous && error.is_outage() {
             tracing::debug!(error = &error as &dyn std::error::Error, "a session reads as empty");
-            return Ok(self.keep(Session::read_only(self.0.config.settings.clone(), patience)));
+            self.session.load_read_only();
+            return Ok(self.session.clone());
         }
         Err(error.into())
-    }
-
-    fn patience(&self) -> Patience {
-        Patience::new(self.0.config.settings.deadline)
-    }
-
-    fn keep(&self, session: Session) -> Session {
-        self.give(self.0.session.get_or_init(|| session))
-    }
-
-    fn give(&self, session: &Session) -> Session {
-        if self.0.closed.load(Ordering::SeqCst) {
-            session.close();
-        }
-        session.clone()
     }
 }
 

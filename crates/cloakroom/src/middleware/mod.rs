@@ -19,7 +19,7 @@ pub use future::ResponseFuture;
 pub use service::{SessionLayer, SessionService};
 
 #[cfg(feature = "testing")]
-use crate::session::{CookieDue, Patience};
+use crate::session::CookieDue;
 
 #[cfg(feature = "axum")]
 pub(crate) use answer::instead_of;
@@ -31,7 +31,8 @@ pub(crate) async fn mint(
     fill: impl FnOnce(&crate::Session) -> Result<(), crate::SessionError>,
 ) -> Result<Option<http::HeaderValue>, crate::SessionError> {
     let config = layer.config();
-    let session = crate::Session::empty(config.settings.clone(), Patience::new(config.settings.deadline), false);
+    let session = crate::Session::unloaded(config.settings.clone());
+    session.load_empty(false);
     fill(&session)?;
     session.clone().commit().await?;
     Ok(match session.cookie_due() {

@@ -24,7 +24,7 @@ const LONGEST: usize = 4096;
 const MOST_VALID: usize = 4;
 
 /// A ticket that one of our keys has signed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Valid {
     pub(super) key: StoreKey,
     /// It was not the newest key.

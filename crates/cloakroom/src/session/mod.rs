@@ -23,7 +23,8 @@ pub(crate) use queue::Queues;
 pub(crate) use settings::Settings;
 
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use serde::Serialize;
@@ -69,41 +70,15 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     settings: Arc<Settings>,
     patience: Patience,
-    state: Mutex<State>,
+    /// None until the session is loaded.
+    state: OnceLock<Mutex<State>>,
     /// Writes go one after the other.
     turn: tokio::sync::Mutex<()>,
+    /// The response has left: a session that is loaded now can't be committed.
+    has_left: AtomicBool,
 }
 
 impl Session {
-    /// A session that nothing is stored of yet. `superseded`: the ticket's was rotated away a moment ago.
-    pub(crate) fn empty(settings: Arc<Settings>, patience: Patience, superseded: bool) -> Session {
-        let state = State::empty(settings.policy, superseded);
-        Session::with(settings, patience, state)
-    }
-
-    /// The session that a ticket led to.
-    pub(crate) fn found(
-        settings: Arc<Settings>,
-        patience: Patience,
-        key: StoreKey,
-        found: Found,
-        outdated_ticket: bool,
-    ) -> Session {
-        let state = State::found(settings.policy, key, found, outdated_ticket);
-        Session::with(settings, patience, state)
-    }
-
-    /// An empty session in place of one that the store can't tell: it takes no changes.
-    pub(crate) fn read_only(settings: Arc<Settings>, patience: Patience) -> Session {
-        let state = State::read_only(settings.policy);
-        Session::with(settings, patience, state)
-    }
-
-    fn with(settings: Arc<Settings>, patience: Patience, state: State) -> Session {
-        let turn = tokio::sync::Mutex::new(());
-        Session(Arc::new(Inner { settings, patience, state: Mutex::new(state), turn }))
-    }
-
     /// The value of a key; none if the session has no such key.
     ///
     /// # Errors
@@ -392,9 +367,60 @@ impl Session {
 
     // What the middleware needs
 
+    /// The session of a request, of which nothing is known before it is loaded.
+    pub(crate) fn unloaded(settings: Arc<Settings>) -> Session {
+        Session(Arc::new(Inner {
+            patience: Patience::new(settings.deadline),
+            settings,
+            state: OnceLock::new(),
+            turn: tokio::sync::Mutex::new(()),
+            has_left: AtomicBool::new(false),
+        }))
+    }
+
+    pub(crate) fn is_loaded(&self) -> bool {
+        self.0.state.get().is_some()
+    }
+
+    /// Nothing is stored of it yet. `superseded`: the ticket's session was rotated away a moment ago.
+    ///
+    /// Like the others it changes nothing where the session is loaded already.
+    pub(crate) fn load_empty(&self, superseded: bool) {
+        self.load(|policy| State::empty(policy, superseded));
+    }
+
+    /// The ticket has led to it.
+    pub(crate) fn load_found(&self, key: StoreKey, found: Found, outdated_ticket: bool) {
+        self.load(|policy| State::found(policy, key, found, outdated_ticket));
+    }
+
+    /// The store can't tell: it is empty, and takes no changes.
+    pub(crate) fn load_read_only(&self) {
+        self.load(State::read_only);
+    }
+
+    fn load(&self, state: impl FnOnce(Policy) -> State) {
+        self.0.state.get_or_init(|| Mutex::new(state(self.0.settings.policy)));
+        // In this order, as `leave` has it in the other: one of the two closes the session.
+        if self.0.has_left.load(Ordering::SeqCst) {
+            self.close();
+        }
+    }
+
+    /// The response leaves: who loads the session from now on gets a closed one. Tells whether somebody has loaded it before.
+    pub(crate) fn leave(&self) -> bool {
+        self.0.has_left.store(true, Ordering::SeqCst);
+        self.is_loaded()
+    }
+
+    /// How long its request may still wait for the store.
+    pub(crate) fn patience(&self) -> &Patience {
+        &self.0.patience
+    }
+
     /// The handler has answered: from now on nothing more may wait for the commit. Tells whether there has to be one.
     pub(crate) fn begin_closing(&self) -> bool {
-        let is_dirty = self.0.state().begin_closing(self.0.settings.clock.now());
+        let is_dirty = self.0.state().begin_closing(|| self.0.settings.clock.now());
         if !is_dirty {
             self.0.patience.begin_anew_each_time();
         }

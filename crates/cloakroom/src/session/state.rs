@@ -183,10 +183,10 @@ impl State {
     }
 
     /// Whether there is anything to write, or being written, a touch that is due among it, or a ticket to speak of.
-    fn is_dirty(&self, now: Timestamp) -> bool {
+    fn is_dirty(&self, now: impl FnOnce() -> Timestamp) -> bool {
         let touch_is_due = || {
             !self.touched_by_others
-                && self.live.as_ref().is_some_and(|live| self.policy.is_touch_due(&live.record, now))
+                && self.live.as_ref().is_some_and(|live| self.policy.is_touch_due(&live.record, now()))
         };
         self.phase == Phase::Unknown
             || self.refused
@@ -273,8 +273,9 @@ impl State {
         Ok(())
     }
 
-    /// From now on nothing more may wait for the commit. Tells whether there has to be one.
-    pub(crate) fn begin_closing(&mut self, now: Timestamp) -> bool {
+    /// From now on nothing more may wait for the commit. Tells whether there has to be one, and asks for the time only where
+    /// it decides that.
+    pub(crate) fn begin_closing(&mut self, now: impl FnOnce() -> Timestamp) -> bool {
         let is_dirty = self.is_dirty(now);
         if self.phase == Phase::Open {
             self.phase = if is_dirty { Phase::Closing } else { Phase::Closed };
