@@ -96,6 +96,12 @@ app.post('/slow/:ms/:key/:value', text(async (req) => {
   return 'ok';
 }));
 
+// Changes nothing, but takes long.
+app.post('/slow-read/:ms', text(async (req) => {
+  await sleep(Number(req.params.ms));
+  return 'ok';
+}));
+
 // Saves, and dies before the answer is whole.
 app.post('/kill-me/:key/:value', async (req, res) => {
   req.session[req.params.key] = req.params.value;

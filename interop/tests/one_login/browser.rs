@@ -1,0 +1,110 @@
+//! A browser's part of HTTP: one cookie, taken to whichever server is asked.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::process::Server;
+
+/// The name of the session cookie, on both sides.
+pub(crate) const COOKIE: &str = "connect.sid";
+
+/// A browser that knows one cookie, the session's, and sends it to each server on the same host, as browsers do.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Browser {
+    pub(crate) cookie: Option<String>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: Vec<(String, String)>,
+    pub(crate) body: String,
+}
+
+impl Browser {
+    pub(crate) fn get(&mut self, server: &Server, path: &str) -> Answer {
+        self.send(server, "GET", path).unwrap()
+    }
+
+    pub(crate) fn post(&mut self, server: &Server, path: &str) -> Answer {
+        self.send(server, "POST", path).unwrap()
+    }
+
+    /// The body of an answer to a GET that must be 200.
+    pub(crate) fn read(&mut self, server: &Server, path: &str) -> String {
+        let answer = self.get(server, path);
+        assert_eq!(answer.status, 200, "GET {path}: {answer:?}");
+        answer.body
+    }
+
+    /// The body of an answer to a POST that must be 200.
+    pub(crate) fn tell(&mut self, server: &Server, path: &str) -> String {
+        let answer = self.post(server, path);
+        assert_eq!(answer.status, 200, "POST {path}: {answer:?}");
+        answer.body
+    }
+
+    /// The session's data as the server sees it.
+    pub(crate) fn dump(&mut self, server: &Server) -> Value {
+        serde_json::from_str(&self.read(server, "/dump")).unwrap()
+    }
+
+    /// None if the server breaks the connection before it has answered.
+    pub(crate) fn send(&mut self, server: &Server, method: &str, path: &str) -> Option<Answer> {
+        let answer = exchange(server.address(), &self.request(server, method, path))?;
+        for line in answer.all("set-cookie") {
+            let pair = line.split(';').next().unwrap();
+            if let Some(value) = pair.strip_prefix(COOKIE).and_then(|rest| rest.strip_prefix('=')) {
+                self.cookie = (!value.is_empty()).then(|| pair.to_owned());
+            }
+        }
+        Some(answer)
+    }
+
+    fn request(&self, server: &Server, method: &str, path: &str) -> String {
+        let cookie = self.cookie.as_ref().map(|pair| format!("Cookie: {pair}\r\n")).unwrap_or_default();
+        let host = server.address();
+        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n{cookie}\r\n")
+    }
+}
+
+fn exchange(address: &str, request: &str) -> Option<Answer> {
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut answer = Vec::new();
+    // A server that is killed may reset the connection; what came before tells whether it had answered.
+    let ended = stream.read_to_end(&mut answer);
+    let answer = Answer::parse(&String::from_utf8(answer).unwrap());
+    assert!(answer.is_some() || ended.is_ok() || is_broken(&ended), "{ended:?}");
+    answer
+}
+
+fn is_broken(ended: &std::io::Result<usize>) -> bool {
+    matches!(ended, Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset)
+}
+
+impl Answer {
+    /// None unless it is there as a whole.
+    fn parse(text: &str) -> Option<Answer> {
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        let mut lines = head.split("\r\n");
+        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+        let header =
+            |line: &str| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+        let answer = Answer { status, headers: lines.filter_map(header).collect(), body: body.to_owned() };
+        let length: usize = answer.header("content-length")?.parse().ok()?;
+        (body.len() == length).then_some(answer)
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.headers.iter().filter(move |(each, _)| each == name).map(|(_, value)| value.as_str())
+    }
+}
