@@ -52,9 +52,25 @@ impl Browser {
         serde_json::from_str(&self.read(server, "/dump")).unwrap()
     }
 
+    /// Sends a form from the site itself.
+    pub(crate) fn submit(&mut self, server: &Server, path: &str, form: &str) -> Answer {
+        self.submit_from(&format!("http://{}", server.address()), server, path, form)
+    }
+
+    /// Sends a form that stands on a page of that origin.
+    pub(crate) fn submit_from(&mut self, origin: &str, server: &Server, path: &str, form: &str) -> Answer {
+        let headers = format!("Origin: {origin}\r\nContent-Type: application/x-www-form-urlencoded\r\n");
+        self.exchange(server, &format!("POST {path}"), &headers, form).unwrap()
+    }
+
     /// None if the server breaks the connection before it has answered.
     pub(crate) fn send(&mut self, server: &Server, method: &str, path: &str) -> Option<Answer> {
-        let answer = exchange(server.address(), &self.request(server, method, path))?;
+        self.exchange(server, &format!("{method} {path}"), "", "")
+    }
+
+    fn exchange(&mut self, server: &Server, what: &str, headers: &str, body: &str) -> Option<Answer> {
+        let cookie = self.cookie.as_ref().map(|pair| format!("Cookie: {pair}\r\n")).unwrap_or_default();
+        let answer = exchange(server.address(), what, &format!("{headers}{cookie}"), body)?;
         for line in answer.all("set-cookie") {
             let pair = line.split(';').next().unwrap();
             if let Some(value) = pair.strip_prefix(COOKIE).and_then(|rest| rest.strip_prefix('=')) {
@@ -63,16 +79,15 @@ impl Browser {
         }
         Some(answer)
     }
-
-    fn request(&self, server: &Server, method: &str, path: &str) -> String {
-        let cookie = self.cookie.as_ref().map(|pair| format!("Cookie: {pair}\r\n")).unwrap_or_default();
-        let host = server.address();
-        format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nContent-Length: 0\r\n{cookie}\r\n")
-    }
 }
 
-fn exchange(address: &str, request: &str) -> Option<Answer> {
-    let mut stream = TcpStream::connect(address).unwrap();
+/// One request on a connection of its own. None if the connection breaks before all of the answer is there.
+pub(crate) fn exchange(address: &str, what: &str, headers: &str, body: &str) -> Option<Answer> {
+    let length = body.len();
+    let request = format!(
+        "{what} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+    );
+    let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let mut answer = Vec::new();

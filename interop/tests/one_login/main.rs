@@ -14,6 +14,10 @@ mod killed;
 mod logins;
 mod races;
 
+mod chromium;
+mod proxy;
+mod shops;
+
 use crate::browser::Browser;
 use crate::layout::Layout;
 use crate::pair::Pair;
