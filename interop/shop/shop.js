@@ -79,6 +79,13 @@ function setQuantity(req, id, change) {
   req.session.cart = { lines: others.filter((each) => each.quantity > 0) };
 }
 
+// Saved first: left to itself, express-session sends the headers before it saves, and a browser that follows them at once
+// may find the session as it was before.
+async function saveAndGo(req, res, target) {
+  await promisify(req.session.save).call(req.session);
+  res.redirect(303, target);
+}
+
 const handled = (handler) => async (req, res) => {
   const page = await handler(req, res);
   if (page !== undefined) res.type('html').send(frame(req, page));
@@ -93,14 +100,14 @@ app.post('/cart/add', handled((req, res) => {
   if (!item) return void res.sendStatus(404);
   setQuantity(req, item.id, (quantity) => quantity + Math.max(0, Math.trunc(Number(req.body.quantity)) || 0));
   req.session.flash = `${item.name} is in your cart.`;
-  res.redirect(303, `/products/${item.id}`);
+  return saveAndGo(req, res, `/products/${item.id}`);
 }));
 
 app.post('/cart/change', handled((req, res) => {
   const changes = { more: (quantity) => quantity + 1, less: (quantity) => quantity - 1, remove: () => 0 };
   const isThere = lines(req).some((line) => line.product === req.body.product);
   if (isThere && Object.hasOwn(changes, req.body.change)) setQuantity(req, req.body.product, changes[req.body.change]);
-  res.redirect(303, '/cart');
+  return saveAndGo(req, res, '/cart');
 }));
 
 app.get('/cart', handled((req) => cartPage(lines(req), account(req))));
@@ -118,15 +125,14 @@ app.post('/log-in', handled(async (req, res) => {
   await promisify(req.session.regenerate).call(req.session);
   Object.assign(req.session, { user: { id: found.id }, flash: `Welcome, ${found.name}.`, ...(cart && { cart }) });
   if (remember) req.session.cookie.maxAge = A_MONTH;
-  res.redirect(303, local(next));
+  return saveAndGo(req, res, local(next));
 }));
 
 app.post('/log-out', handled(async (req, res) => {
-  if (account(req)) {
-    await promisify(req.session.regenerate).call(req.session);
-    req.session.flash = 'You are logged out. See you soon.';
-  }
-  res.redirect(303, '/');
+  if (!account(req)) return void res.redirect(303, '/');
+  await promisify(req.session.regenerate).call(req.session);
+  req.session.flash = 'You are logged out. See you soon.';
+  return saveAndGo(req, res, '/');
 }));
 
 app.get('/account', handled((req, res) => accountPage(account(req), res)));

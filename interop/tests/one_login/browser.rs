@@ -1,6 +1,6 @@
 //! A browser's part of HTTP: one cookie, taken to whichever server is asked.
 
-use std::io::{Read as _, Write as _};
+use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -10,6 +10,9 @@ use crate::process::Server;
 
 /// The name of the session cookie, on both sides.
 pub(crate) const COOKIE: &str = "connect.sid";
+
+/// How long an answer may take, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A browser that knows one cookie, the session's, and sends it to each server on the same host, as browsers do.
 #[derive(Clone, Debug, Default)]
@@ -88,18 +91,24 @@ pub(crate) fn exchange(address: &str, what: &str, headers: &str, body: &str) -> 
         "{what} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
     );
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    // A server that is killed may reset the connection; what came before tells whether it had answered.
-    let ended = stream.read_to_end(&mut answer);
-    let answer = Answer::parse(&String::from_utf8(answer).unwrap());
-    assert!(answer.is_some() || ended.is_ok() || is_broken(&ended), "{ended:?}");
-    answer
-}
-
-fn is_broken(ended: &std::io::Result<usize>) -> bool {
-    matches!(ended, Err(error) if error.kind() == std::io::ErrorKind::ConnectionReset)
+    let mut received = Vec::new();
+    let mut part = [0; 8192];
+    // Not until the end: chromedriver leaves the connection open.
+    loop {
+        let answer = Answer::parse(&String::from_utf8_lossy(&received));
+        if answer.is_some() {
+            return answer;
+        }
+        match stream.read(&mut part) {
+            Ok(0) => return None,
+            Ok(length) => received.extend_from_slice(&part[..length]),
+            // As a server that is killed leaves it.
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return None,
+            Err(error) => panic!("{what}: {error}"),
+        }
+    }
 }
 
 impl Answer {
@@ -108,8 +117,10 @@ impl Answer {
         let (head, body) = text.split_once("\r\n\r\n")?;
         let mut lines = head.split("\r\n");
         let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
-        let header =
-            |line: &str| line.split_once(": ").map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()));
+        let header = |line: &str| {
+            let (name, value) = line.split_once(':')?;
+            Some((name.to_ascii_lowercase(), value.trim().to_owned()))
+        };
         let answer = Answer { status, headers: lines.filter_map(header).collect(), body: body.to_owned() };
         let length: usize = answer.header("content-length")?.parse().ok()?;
         (body.len() == length).then_some(answer)
