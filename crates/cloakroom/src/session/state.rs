@@ -28,6 +28,8 @@ pub(crate) struct State {
     /// A touch met somebody else's change, and is left to the next request.
     touched_by_others: bool,
     ticket: TicketDue,
+    /// The metadata of the session that was ended, which may tell what its cookie was like.
+    metadata_of_ended: Option<Arc<Data>>,
     /// This request has given the session a new id, which its browser does not know yet.
     rotated: bool,
     phase: Phase,
@@ -139,6 +141,7 @@ impl State {
             refused: false,
             touched_by_others: false,
             ticket: TicketDue::None,
+            metadata_of_ended: None,
             rotated: false,
             phase: Phase::Open,
         }
@@ -198,21 +201,24 @@ impl State {
 
     pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), SessionError> {
         self.check_open()?;
-        self.check_size(key, &value)?;
+        self.check(key, &value)?;
         self.changes.pending().patch.set(key, value);
         Ok(())
     }
 
     pub(crate) fn unset(&mut self, key: &str) -> Result<(), SessionError> {
         self.check_open()?;
-        self.changes.pending().patch.unset(key);
+        // A key that can't be kept is not there, and what has its name in the store is none of the session's.
+        if self.policy.keys.allow(key) {
+            self.changes.pending().patch.unset(key);
+        }
         Ok(())
     }
 
     pub(crate) fn add(&mut self, key: &str, by: i64) -> Result<(), SessionError> {
         self.check_open()?;
         let value = Value::from(sum(self.value(key)?.as_ref(), by)?);
-        self.check_size(key, &value)?;
+        self.check(key, &value)?;
         Ok(self.changes.pending().patch.add(key, by)?)
     }
 
@@ -255,6 +261,7 @@ impl State {
         self.refused |= self.superseded;
         if let Some(live) = self.live.take() {
             let Live { key, record, handle, .. } = live;
+            self.metadata_of_ended = Some(record.metadata);
             self.doomed = Some(Doomed { key, by_user: record.user.map(|user| (user, handle)) });
         }
         self.doomed_in_flight |= self.changes.departed().is_some();
@@ -298,8 +305,16 @@ impl State {
         }
     }
 
+    /// That the store can keep this value under this key.
+    pub(crate) fn check(&self, key: &str, value: &Value) -> Result<(), SessionError> {
+        if !self.policy.keys.allow(key) || !self.policy.keys.allow_in(value) {
+            return Err(SessionError::new(Kind::KeyRefused).of_key(key));
+        }
+        self.check_size(key, value)
+    }
+
     /// That the session with this value in it would not be too large, or at least not larger than it is.
-    pub(crate) fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
+    fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
         let size = key.len() + value.as_json().len();
         if self.changes.size_without(key, self.stored()) + size <= self.policy.size_limit {
             return Ok(());
@@ -308,11 +323,11 @@ impl State {
         if size <= before { Ok(()) } else { Err(SessionError::new(Kind::TooLarge).of_key(key)) }
     }
 
-    /// That the session with this number added would not be too large.
+    /// That the store can keep this key with a number added to it.
     pub(crate) fn check_sum(&self, key: &str, by: i64) -> Result<(), SessionError> {
         // What can't be added to here may be different in the store, which has the last word.
         match sum(self.value(key)?.as_ref(), by) {
-            Ok(number) => self.check_size(key, &Value::from(number)),
+            Ok(number) => self.check(key, &Value::from(number)),
             Err(_) => Ok(()),
         }
     }
@@ -426,7 +441,8 @@ impl State {
         }
         let Some(live) = &mut self.live else { return };
         let cookie_changes = patch.lifetime.is_some() || patch.absolute_end.is_some();
-        if new_name.is_some() || live.outdated_ticket || cookie_changes {
+        let is_renewed = self.policy.renews_cookie(patch, &live.record);
+        if new_name.is_some() || live.outdated_ticket || cookie_changes || is_renewed {
             self.ticket = TicketDue::Issue;
         }
         live.outdated_ticket = false;
@@ -504,6 +520,10 @@ impl State {
             live.token = found.token;
             live.is_stale = false;
         }
+    }
+
+    pub(crate) fn metadata_of_ended(&self) -> Option<&Arc<Data>> {
+        self.metadata_of_ended.as_ref()
     }
 
     pub(crate) fn ticket_due(&self) -> TicketDue {
