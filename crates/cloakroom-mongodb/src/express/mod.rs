@@ -1,0 +1,20 @@
+//! The layouts of Express' session stores.
+
+mod layout;
+mod store;
+
+mod directory;
+mod rotation;
+mod tombstone;
+
+mod document;
+mod extras;
+mod session;
+
+mod expression;
+mod filter;
+mod update;
+
+pub(crate) use layout::COLLECTION;
+pub use layout::ExpressLayout;
+pub use store::ExpressStore;
