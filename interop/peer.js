@@ -36,7 +36,7 @@ app.use(
     resave: false,
     saveUninitialized: false,
     rolling: isOn('ROLLING'),
-    cookie: { maxAge: number('MAX_AGE') ?? null },
+    cookie: { maxAge: number('MAX_AGE') ?? null, sameSite: 'lax' },
   }),
 );
 

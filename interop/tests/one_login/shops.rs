@@ -68,6 +68,9 @@ fn one_cart_and_one_login(layout: &str) {
             assert!(!page.contains("Welcome") && page.contains("Ada</a>"), "{page}");
             assert!(page.contains("€285.00") && page.contains("€314.00"), "three bowlers, and mittens: {page}");
         }
+        // Rust knows whose session it is, although Express may have logged in.
+        let page = visitor.read(&shops.rust, "/account");
+        assert!(page.contains("Hello, Ada") && page.contains("This device"), "{page}");
         let ticket = visitor.clone();
         sent(visitor.submit(other, "/log-out", ""));
         for server in [one, other] {
