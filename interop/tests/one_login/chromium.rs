@@ -12,7 +12,7 @@ use crate::shops::Shops;
 
 #[test]
 fn logged_in_on_one_page_is_logged_in_on_the_other() {
-    let shops = Shops::open("connect-mongo");
+    let shops = Shops::open("connect-mongodb-session");
     let browser = Chromium::start();
     let [express, rust] = [&shops.express, &shops.rust].map(|server| format!("http://{}", server.address()));
 

@@ -16,12 +16,13 @@ impl Shops {
     pub(crate) fn open(layout: &str) -> Shops {
         let database = Database::new();
         let uri = database.uri("");
+        let rust = Server::rust(
+            "cloakroom-shop",
+            &["--port", "0", "--express", layout, "--cookie", COOKIE],
+            &[("CLOAKROOM_SECRET", SECRET), ("CLOAKROOM_STORE", &uri), ("RUST_LOG", "warn")],
+        );
         let shared = [("SECRET", SECRET), ("STORE", &uri), ("LAYOUT", layout), ("COOKIE", COOKIE), ("PORT", "0")];
-        Shops {
-            express: Server::node("shop/shop.js", &shared),
-            rust: Server::node("shop/shop.js", &shared),
-            _database: database,
-        }
+        Shops { express: Server::node("shop/shop.js", &shared), rust, _database: database }
     }
 }
 
