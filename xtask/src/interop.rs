@@ -29,7 +29,7 @@ const PROGRAMS: [(&[&str], &str); 5] = [
 ];
 
 /// Signs the tickets of both demo shops. They listen on this machine alone, and their data is gone afterwards.
-const SECRET: &str = "the secret of the demo, which is none: it stands in the source";
+const SECRET: &str = "no secret at all since it stands in the source";
 
 /// Sees to it that all is there: installs what is missing where that is allowed, and the packages of `interop/`.
 pub(crate) async fn prepare(workspace: &Workspace) -> Result<()> {

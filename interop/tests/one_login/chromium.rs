@@ -129,7 +129,7 @@ impl Chromium {
         let body = if arguments.is_null() { String::new() } else { arguments.to_string() };
         let headers = "Content-Type: application/json; charset=utf-8\r\n";
         let what = format!("{method} /session{}{what}", self.session);
-        let answer = exchange(&self.address, &what, headers, &body).expect("the driver answers");
+        let answer = exchange(&self.address, &what, headers, &body).unwrap();
         let mut answered: Value = serde_json::from_str(&answer.body).unwrap();
         let value = answered["value"].take();
         if answer.status == 200 { Ok(value) } else { Err(value["error"].to_string()) }

@@ -83,6 +83,8 @@ static BINARIES: LazyLock<Vec<(String, PathBuf)>> = LazyLock::new(|| {
     let built = build
         .args(["build", "--workspace", "--all-features", "--locked", "--message-format=json-render-diagnostics"])
         .args(["--bin", "reference-server", "--bin", "cloakroom-shop"])
+        // Only with an example, or a test, do dev-dependencies count, as they do for the tests.
+        .args(["--example", "replica_set"])
         .stderr(Stdio::inherit())
         .output()
         .unwrap();

@@ -10,7 +10,7 @@ pub(crate) struct Shops {
     pub(crate) _database: Database,
 }
 
-const SECRET: &str = "a secret that both shops know, of 32 bytes or more";
+const SECRET: &str = "a secret of 32 bytes or more that both shops know";
 
 impl Shops {
     pub(crate) fn open(layout: &str) -> Shops {
