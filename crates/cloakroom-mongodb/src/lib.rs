@@ -2,6 +2,8 @@
 
 mod store;
 
+mod express;
+
 mod directory;
 mod layout;
 mod update;
@@ -15,4 +17,5 @@ mod index;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 
+pub use express::{WebCrypto, WebCryptoEncoding, WebCryptoError, WebCryptoOptions};
 pub use store::MongoStore;

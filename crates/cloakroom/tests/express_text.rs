@@ -2,6 +2,8 @@
 //! really wrote, and what Express did with documents of others.
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+use std::collections::BTreeMap;
+
 use cloakroom::Timestamp;
 use cloakroom::express::SessionText;
 use cloakroom::record::Patch;
@@ -31,14 +33,11 @@ fn written() -> Vec<(String, String)> {
 fn what_express_wrote_is_read_as_it_meant_it() {
     for (label, text) in written() {
         let (session, meant) = (SessionText::parse(&text).unwrap(), serde_json::from_str::<Json>(&text).unwrap());
-        let keys: Vec<_> = meant.as_object().unwrap().iter().filter(|(key, _)| *key != "cookie").collect();
+        let keys = meant.as_object().unwrap().iter().filter(|(key, _)| *key != "cookie");
+        let keys: BTreeMap<_, _> = keys.map(|(key, value)| (key.clone(), value.clone())).collect();
         let data = session.data();
-        let found: Vec<_> = data.iter().map(|(key, value)| (&**key, value.deserialize::<Json>().unwrap())).collect();
-        assert_eq!(
-            found,
-            keys.iter().map(|(key, value)| (key.as_str(), (*value).clone())).collect::<Vec<_>>(),
-            "{label}"
-        );
+        let found = data.iter().map(|(key, value)| (key.to_string(), value.deserialize::<Json>().unwrap()));
+        assert_eq!(found.collect::<BTreeMap<_, _>>(), keys, "{label}");
 
         let cookie = &meant["cookie"];
         assert_eq!(session.original_max_age(), cookie["originalMaxAge"].as_i64(), "{label}");
