@@ -101,6 +101,7 @@ faults! {
     dots_are_mangled_in_add: DotsAreMangled breaks "odd_keys_are_added_to",
     keys_fold_case: KeysFoldCase breaks "keys_that_look_alike_are_two",
     keys_end_at_nul: KeysEndAtNul breaks "odd_keys_are_unset",
+    keeps_what_it_refuses: KeepsWhatItRefuses breaks "a_key_that_can_not_be_kept_changes_nothing",
     dotted_keys_are_paths: DottedKeysArePaths breaks "a_dotted_key_is_no_path",
     integers_are_floats: IntegersAreFloats breaks "integers_come_back_exact",
     whole_floats_are_integers: WholeFloatsAreIntegers breaks "add_to_a_float_is_refused",

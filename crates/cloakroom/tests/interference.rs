@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use support::{HOUR, Result, Site, act, logged_in, routes, visitor};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Notify};
 
 #[test]
 fn what_computes_an_update_may_look_at_the_session() {
@@ -415,6 +415,37 @@ async fn a_late_log_out_of_a_visitor_who_has_a_new_id_is_never_told_as_done() {
         let mut quick = newest.lock().unwrap().take().unwrap();
         assert_eq!(site.get(&mut quick, "/read").await.body, "1");
     }
+}
+
+/// The session belongs to somebody else when the log-out looks for it, and to its user again, under a third id, a moment later.
+#[tokio::test]
+async fn a_log_out_between_two_log_ins_of_others_ends_the_session_of_its_user() {
+    let site = Site::new(routes());
+    let mut slow = logged_in(&site, "ada").await;
+    let mut quick = slow.clone();
+    let (loaded, go) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (tell, wait) = (loaded.clone(), go.clone());
+    let log_out = act(&site, &mut slow, move |session| async move {
+        tell.notify_one();
+        wait.notified().await;
+        session.log_out()
+    });
+    let others = async {
+        loaded.notified().await;
+        assert_eq!(site.get(&mut quick, "/login/bob").await.body, "in");
+        site.store.calls();
+        site.store.hangs.store(true, Ordering::SeqCst);
+        go.notify_one();
+        site.store.is_asked_for("destroy").await;
+        site.store.release.notify_one();
+        site.store.is_asked_for("load").await;
+        site.store.hangs.store(false, Ordering::SeqCst);
+        assert_eq!(site.get(&mut quick, "/login/ada").await.body, "in");
+        site.store.release.notify_one();
+    };
+    let (answer, ()) = tokio::join!(log_out, others);
+    assert_eq!(answer.status, StatusCode::OK);
+    assert_eq!(site.get(&mut quick, "/whoami").await.body, "-", "the log-out was told as done");
 }
 
 #[tokio::test]

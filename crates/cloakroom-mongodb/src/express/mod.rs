@@ -1,5 +1,23 @@
-//! Sessions shared with Express: the layouts of its stores.
+//! The layouts of Express' session stores.
+
+mod layout;
+mod store;
+
+mod directory;
+mod rotation;
+mod tombstone;
+
+mod document;
+mod extras;
+mod session;
 
 mod crypto;
 
+mod expression;
+mod filter;
+mod update;
+
 pub use crypto::{WebCrypto, WebCryptoEncoding, WebCryptoError, WebCryptoOptions};
+pub(crate) use layout::COLLECTION;
+pub use layout::ExpressLayout;
+pub use store::ExpressStore;

@@ -90,11 +90,12 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 
 impl SessionLayerBuilder {
     pub(super) fn new(store: Arc<dyn Store>, keys: KeyRing) -> SessionLayerBuilder {
+        let policy = Policy { idle: HOUR, absolute: 24 * HOUR, size_limit: 64 * 1024, keys: store.capabilities().keys };
         SessionLayerBuilder {
             store,
             keys,
             clock: Clock::system(),
-            policy: Policy { idle: HOUR, absolute: 24 * HOUR, size_limit: 64 * 1024 },
+            policy,
             deadline: Duration::from_secs(2),
             name: DEFAULT_NAME,
             path: Cow::Borrowed("/"),

@@ -72,6 +72,17 @@ impl Value {
         &self.0
     }
 
+    /// Whether the name of a key in it holds NUL, which not every format can say.
+    pub(crate) fn has_nul_in_a_key(&self) -> bool {
+        // In JSON text it is always escaped, and an odd number of backslashes before the escape makes it another text.
+        self.0.match_indices("\\u0000").any(|(at, escape)| {
+            let before = self.0[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
+            let end = end_of_string(self.0.as_bytes(), at + escape.len() - 1);
+            let is_key = |end: usize| self.0[end + 1..].trim_ascii_start().starts_with(':');
+            before % 2 == 0 && end.is_ok_and(is_key)
+        })
+    }
+
     /// The number, if the value is an integer. `-0` is a float: no integer has that sign.
     pub fn as_i64(&self) -> Option<i64> {
         if &*self.0 == "-0" { None } else { self.0.parse().ok() }
@@ -242,6 +253,14 @@ mod tests {
 
     fn kind_of<T: Serialize + ?Sized>(value: &T) -> Option<ValueErrorKind> {
         Value::serialize(value).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn nul_in_a_key_is_told_from_nul_in_a_text_and_from_what_looks_like_it() {
+        let has = |text: &str| Value::from_json(text).unwrap().has_nul_in_a_key();
+        assert!(has(r#"{"\u0000":1}"#) && has(r#"[{"a":{"b\\\u0000\"c" : 1}}]"#));
+        assert!(!has(r#""\u0000""#) && !has(r#"{"a":"\u0000","b":"x"}"#) && !has(r#"{"\\u0000":1}"#));
+        assert!(!has(r#"["\u0000\":"]"#) && !has("{}"));
     }
 
     #[test]

@@ -38,6 +38,9 @@ pub enum SessionErrorKind {
     ReadOnly,
     /// A value can't be kept, or is of another type than was asked for; the source is the `ValueError`.
     Value,
+    /// The store can't keep a key of this name, or a value with such a key in it (see
+    /// [`KeyRules`](crate::store::KeyRules)).
+    KeyRefused,
     /// A number was to be added to what is no integer, or the sum would leave `i64`.
     WrongType,
     /// The session would grow beyond its size limit.
@@ -89,6 +92,7 @@ impl fmt::Display for SessionError {
             Kind::Unknown => "an earlier write of this session has failed or was cancelled half-way",
             Kind::ReadOnly => "the session store is away: nothing of the session can be changed",
             Kind::Value => "a session value can't be kept or read",
+            Kind::KeyRefused => "the session store can't keep a key of this name",
             Kind::WrongType => "only an integer of the session can be added to, within the range of i64",
             Kind::TooLarge => "the session would grow beyond its size limit",
             Kind::Id => "an id could not be made",

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::clock::Timestamp;
 use crate::record::{Expiry, Lifetime, Patch, Record};
+use crate::store::KeyRules;
 
 /// A touch never waits longer than this.
 const LONGEST_TOUCH_INTERVAL: Duration = Duration::from_secs(5 * 60);
@@ -14,6 +15,8 @@ pub(crate) struct Policy {
     pub(crate) idle: Duration,
     pub(crate) absolute: Duration,
     pub(crate) size_limit: usize,
+    /// What the store can keep.
+    pub(crate) keys: &'static KeyRules,
 }
 
 /// A lifetime that the application has chosen for one session.

@@ -198,21 +198,24 @@ impl State {
 
     pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), SessionError> {
         self.check_open()?;
-        self.check_size(key, &value)?;
+        self.check(key, &value)?;
         self.changes.pending().patch.set(key, value);
         Ok(())
     }
 
     pub(crate) fn unset(&mut self, key: &str) -> Result<(), SessionError> {
         self.check_open()?;
-        self.changes.pending().patch.unset(key);
+        // A key that can't be kept is not there, and what has its name in the store is none of the session's.
+        if self.policy.keys.allow(key) {
+            self.changes.pending().patch.unset(key);
+        }
         Ok(())
     }
 
     pub(crate) fn add(&mut self, key: &str, by: i64) -> Result<(), SessionError> {
         self.check_open()?;
         let value = Value::from(sum(self.value(key)?.as_ref(), by)?);
-        self.check_size(key, &value)?;
+        self.check(key, &value)?;
         Ok(self.changes.pending().patch.add(key, by)?)
     }
 
@@ -298,8 +301,16 @@ impl State {
         }
     }
 
+    /// That the store can keep this value under this key.
+    pub(crate) fn check(&self, key: &str, value: &Value) -> Result<(), SessionError> {
+        if !self.policy.keys.allow(key) || !self.policy.keys.allow_in(value) {
+            return Err(SessionError::new(Kind::KeyRefused).of_key(key));
+        }
+        self.check_size(key, value)
+    }
+
     /// That the session with this value in it would not be too large, or at least not larger than it is.
-    pub(crate) fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
+    fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
         let size = key.len() + value.as_json().len();
         if self.changes.size_without(key, self.stored()) + size <= self.policy.size_limit {
             return Ok(());
@@ -308,11 +319,11 @@ impl State {
         if size <= before { Ok(()) } else { Err(SessionError::new(Kind::TooLarge).of_key(key)) }
     }
 
-    /// That the session with this number added would not be too large.
+    /// That the store can keep this key with a number added to it.
     pub(crate) fn check_sum(&self, key: &str, by: i64) -> Result<(), SessionError> {
         // What can't be added to here may be different in the store, which has the last word.
         match sum(self.value(key)?.as_ref(), by) {
-            Ok(number) => self.check_size(key, &Value::from(number)),
+            Ok(number) => self.check(key, &Value::from(number)),
             Err(_) => Ok(()),
         }
     }

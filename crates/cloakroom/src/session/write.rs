@@ -67,7 +67,7 @@ impl Inner {
                 // Not under the lock: `f` is the application's, and may look at the session.
                 let before = self.state().value(&key)?;
                 let (value, result) = f(before)?;
-                self.state().check_size(&key, &value)?;
+                self.state().check(&key, &value)?;
                 match self.write_in_turn(&Own::Replace { key: key.clone(), value }).await? {
                     Outcome::Written(_) => return Ok(result),
                     Outcome::Conflict => {}
@@ -127,16 +127,19 @@ impl Inner {
 
     async fn destroy(&self, key: &StoreKey, now: Timestamp) -> Result<(), SessionError> {
         let settings = &self.settings;
-        let mut was_there = settings.ask(|store| store.destroy(key, now)).await?;
-        // If it was not, it ended some other way, which is as good; or it was rotated, and lives. A user's can still be found.
-        if !was_there {
-            was_there = self.destroy_by_handle(now).await?;
-        }
-        if !was_there && matches!(settings.ask(|store| store.load(key, now)).await?, Loaded::Superseded) {
-            self.state().escaped();
+        if settings.ask(|store| store.destroy(key, now)).await? {
+            self.state().destroyed(true);
             return Ok(());
         }
-        self.state().destroyed(was_there);
+        // It ended some other way, which is as good; or it was rotated, and lives. A user's can still be found, which has the
+        // last word: between the two answers the session may have come back to its user under yet another id.
+        let is_superseded = matches!(settings.ask(|store| store.load(key, now)).await?, Loaded::Superseded);
+        let was_there = self.destroy_by_handle(now).await?;
+        if is_superseded && !was_there {
+            self.state().escaped();
+        } else {
+            self.state().destroyed(was_there);
+        }
         Ok(())
     }
 

@@ -23,7 +23,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub(crate) use future::Answer;
 pub use future::StoreFuture;
 pub use memory::{MemoryStats, MemoryStore};
-pub use outcome::{Applied, Capabilities, Created, Found, Guard, Loaded, Rotated, Token, Written};
+pub use outcome::{Applied, Capabilities, Created, Found, Guard, KeyRules, Loaded, Rotated, Token, Written};
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use crate::record::{Handle, Numbers, Record};
+use crate::record::{Handle, Numbers, Record, Value};
 
 /// The answer of [`Store::load`](super::Store::load).
 #[derive(Clone, Debug)]
@@ -178,12 +178,39 @@ pub struct Capabilities {
     pub rotates_in_place: bool,
     /// A rotated record remembers its previous key, so that [`Loaded::Superseded`] is told.
     pub remembers_previous_key: bool,
+    /// Which keys of the application it can't keep.
+    pub keys: &'static KeyRules,
+}
+
+/// Which keys a store can't keep, in a format that is not its own choice. Sessions refuse them at `insert`, so that the store
+/// never sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KeyRules {
+    /// Names of session keys that mean something else there.
+    pub reserved: &'static [&'static str],
+    /// Whether a key may hold the character NUL, also a key of an object inside a value.
+    pub nul: bool,
+}
+
+impl KeyRules {
+    /// Any key at all.
+    pub const ANY: KeyRules = KeyRules { reserved: &[], nul: true };
+
+    /// Whether a session can have a key of this name.
+    pub fn allow(&self, key: &str) -> bool {
+        !self.reserved.contains(&key) && (self.nul || !key.contains('\0'))
+    }
+
+    /// Whether a session can have this value: that is, the keys in it.
+    pub fn allow_in(&self, value: &Value) -> bool {
+        self.nul || !value.has_nul_in_a_key()
+    }
 }
 
 impl Capabilities {
     /// None of it: the least that the contract asks.
     pub fn least() -> Capabilities {
-        Capabilities { rotates_in_place: false, remembers_previous_key: false }
+        Capabilities { rotates_in_place: false, remembers_previous_key: false, keys: &KeyRules::ANY }
     }
 
     /// And that it [rotates in place](Capabilities::rotates_in_place).
@@ -196,5 +223,11 @@ impl Capabilities {
     #[must_use]
     pub fn remembering_previous_key(self) -> Capabilities {
         Capabilities { remembers_previous_key: true, ..self }
+    }
+
+    /// And that it can keep [no other keys](Capabilities::keys) than these.
+    #[must_use]
+    pub fn with_keys(self, keys: &'static KeyRules) -> Capabilities {
+        Capabilities { keys, ..self }
     }
 }

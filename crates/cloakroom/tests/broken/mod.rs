@@ -90,6 +90,10 @@ pub(crate) trait Wrong: Debug + Default + Send + Sync + 'static {
     ) -> StoreFuture<'a, Vec<Entry>> {
         inner.page(after, limit, now)
     }
+
+    fn capabilities(&self, inner: &MemoryStore) -> Capabilities {
+        inner.capabilities()
+    }
 }
 
 /// What a rotation is asked to do.
@@ -160,7 +164,7 @@ impl<W: Wrong> Store for Broken<W> {
     }
 
     fn capabilities(&self) -> Capabilities {
-        self.inner.capabilities()
+        self.wrong.capabilities(&self.inner)
     }
 
     fn directory(&self) -> Option<&dyn Directory> {

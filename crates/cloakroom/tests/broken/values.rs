@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use cloakroom::Timestamp;
 use cloakroom::record::{Change, Data, Patch, Record, StoreKey, Value};
-use cloakroom::store::{Applied, Created, Guard, Loaded, MemoryStore, Store, StoreFuture, Written};
+use cloakroom::store::{
+    Applied, Capabilities, Created, Guard, KeyRules, Loaded, MemoryStore, Store, StoreFuture, Written,
+};
 
 use super::{Wrong, found, json, with_data, without_changes};
 
@@ -161,5 +163,15 @@ impl Wrong for DottedKeysArePaths {
             }
             inner.apply(key, &other, guard, now).await
         })
+    }
+}
+
+/// Takes keys which it says that it can't keep.
+#[derive(Debug, Default)]
+pub(crate) struct KeepsWhatItRefuses;
+
+impl Wrong for KeepsWhatItRefuses {
+    fn capabilities(&self, inner: &MemoryStore) -> Capabilities {
+        inner.capabilities().with_keys(&KeyRules { reserved: &["cookie"], nul: false })
     }
 }

@@ -42,6 +42,13 @@ impl Watched {
         std::mem::take(&mut self.calls.lock().unwrap())
     }
 
+    /// Waits until it is asked for this.
+    pub async fn is_asked_for(&self, name: &str) {
+        while !self.calls().contains(&name) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     fn ask<'a, T: Send + 'a>(&'a self, name: &'static str, answer: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
         self.calls.lock().unwrap().push(name);
         if self.fails.load(Ordering::SeqCst) {

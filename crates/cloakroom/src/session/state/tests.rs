@@ -5,11 +5,13 @@ mod size;
 mod tickets;
 
 use super::*;
+use crate::store::KeyRules;
 use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const HOUR: Duration = Duration::from_secs(60 * 60);
-const POLICY: Policy = Policy { idle: HOUR, absolute: Duration::from_secs(24 * 60 * 60), size_limit: 100 };
+const POLICY: Policy =
+    Policy { idle: HOUR, absolute: Duration::from_secs(24 * 60 * 60), size_limit: 100, keys: &KeyRules::ANY };
 
 fn record() -> Record {
     let mut record = POLICY.new_record(None, NOW);
@@ -250,4 +252,20 @@ fn a_number_is_told_as_the_store_has_it() {
     let numbers = vec![(Arc::from("m"), 3), (Arc::from("n"), 7)];
     assert_eq!(own.number_in(&patch, &numbers), Some(7));
     assert_eq!(Own::Nothing.number_in(&patch, &numbers), None);
+}
+
+#[test]
+fn a_key_that_the_store_can_not_keep_is_refused_and_is_never_there() {
+    static KEYS: KeyRules = KeyRules { reserved: &["cookie"], nul: false };
+    let policy = Policy { keys: &KEYS, ..POLICY };
+    let mut state = State::empty(policy, false);
+    let kind = |result: Result<(), SessionError>| result.unwrap_err().kind();
+    let inside = Value::from_json(r#"{"\u0000":1}"#).unwrap();
+    assert_eq!(kind(state.set("cookie", Value::from(1))), Kind::KeyRefused);
+    assert_eq!(kind(state.set("a\0", Value::from(1))), Kind::KeyRefused);
+    assert_eq!(kind(state.set("a", inside)), Kind::KeyRefused);
+    assert_eq!(kind(state.add("cookie", 1)), Kind::KeyRefused);
+    assert_eq!(kind(state.check_sum("cookie", 1)), Kind::KeyRefused);
+    state.unset("cookie").unwrap();
+    assert!(!state.begin_closing(NOW), "nothing is left to write");
 }

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::trial::{Answer, Trial, Verdict, expect, patch, value};
-use crate::record::{Data, UserId, Value};
+use super::trial::{Answer, Fault, Trial, Verdict, expect, patch, value};
+use crate::record::{Data, Patch, StoreKey, UserId, Value};
 use crate::store::Guard;
 
 cases! {
@@ -18,10 +18,17 @@ cases! {
     a_key_is_no_pattern,
     keys_that_look_alike_are_two,
     bad_numbers_under_odd_keys_are_refused,
+    a_key_that_can_not_be_kept_changes_nothing,
+}
+
+/// The odd keys that a store can keep.
+fn odd_keys(t: &Trial) -> Vec<String> {
+    let rules = t.store.capabilities().keys;
+    every_odd_key().into_iter().filter(|key| rules.allow(key)).collect()
 }
 
 /// Keys with a meaning to some database, language or file format.
-pub(super) fn odd_keys() -> Vec<String> {
+pub(super) fn every_odd_key() -> Vec<String> {
     let listed = [
         "",
         " ",
@@ -142,16 +149,16 @@ pub(super) fn odd_keys() -> Vec<String> {
     keys
 }
 
-fn all_odd() -> Data {
-    odd_keys().into_iter().zip(1_i64..).map(|(key, number)| (key, Value::from(number))).collect()
+fn numbered(keys: Vec<String>) -> Data {
+    keys.into_iter().zip(1_i64..).map(|(key, number)| (key, Value::from(number))).collect()
 }
 
 async fn odd_keys_come_back_from_create(t: Trial) -> Verdict {
     let mut record = t.record();
-    record.data = Arc::new(all_odd());
+    record.data = Arc::new(numbered(odd_keys(&t)));
     let session = t.session_of(record).await?;
     t.holds(&session, t.now).await?;
-    for key in odd_keys() {
+    for key in odd_keys(&t) {
         let mut record = t.record();
         record.data = Arc::new([(key, value(r#""alone""#))].into_iter().collect());
         let session = t.session_of(record).await?;
@@ -162,58 +169,58 @@ async fn odd_keys_come_back_from_create(t: Trial) -> Verdict {
 
 async fn odd_keys_are_set(t: Trial) -> Verdict {
     let mut session = t.session().await?;
-    for (key, value) in all_odd().iter() {
+    for (key, value) in numbered(odd_keys(&t)).iter() {
         t.write(&mut session, patch().set_value(key, value.clone()), t.now).await?;
     }
-    let again = odd_keys().iter().fold(patch(), |draft, key| draft.set(key, r#"["again"]"#));
+    let again = odd_keys(&t).iter().fold(patch(), |draft, key| draft.set(key, r#"["again"]"#));
     t.write(&mut session, again, t.now).await?;
     let mut cleared = t.session().await?;
-    let fresh = odd_keys().iter().fold(patch().clear(), |draft, key| draft.set(key, "1"));
+    let fresh = odd_keys(&t).iter().fold(patch().clear(), |draft, key| draft.set(key, "1"));
     t.write(&mut cleared, fresh, t.now).await
 }
 
 async fn odd_keys_are_unset(t: Trial) -> Verdict {
     let mut record = t.record();
-    record.data = Arc::new(all_odd());
+    record.data = Arc::new(numbered(odd_keys(&t)));
     let (mut one, mut all) = (t.session_of(record.clone()).await?, t.session_of(record).await?);
-    for key in odd_keys() {
+    for key in odd_keys(&t) {
         t.write(&mut one, patch().unset(&key), t.now).await?;
     }
-    let every = odd_keys().iter().fold(patch(), |draft, key| draft.unset(key));
+    let every = odd_keys(&t).iter().fold(patch(), |draft, key| draft.unset(key));
     t.write(&mut all, every, t.now).await
 }
 
 async fn odd_keys_are_added_to(t: Trial) -> Verdict {
     let mut session = t.session().await?;
-    for key in odd_keys() {
+    for key in odd_keys(&t) {
         t.write(&mut session, patch().add(&key, 2), t.now).await?;
     }
-    let every = odd_keys().iter().fold(patch(), |draft, key| draft.add(key, -5));
+    let every = odd_keys(&t).iter().fold(patch(), |draft, key| draft.add(key, -5));
     t.write(&mut session, every, t.now).await
 }
 
 async fn odd_keys_survive_rotate(t: Trial) -> Verdict {
     let mut record = t.record();
-    (record.data, record.metadata) = (Arc::new(all_odd()), Arc::new(all_odd()));
+    (record.data, record.metadata) = (Arc::new(numbered(odd_keys(&t))), Arc::new(numbered(every_odd_key())));
     let mut session = t.session_of(record).await?;
     t.turn(&mut session, patch(), t.now).await?;
-    let mixed = patch().set("a.b", "[1]").set("", "[2]").unset("$x").unset("\0").add("%", 1).add("__proto__", 1);
+    let mixed = patch().set("a.b", "[1]").set("", "[2]").unset("$x").unset("$$ROOT").add("%", 1).add("_id", 1);
     t.turn(&mut session, mixed, t.now).await.map(drop)
 }
 
 async fn odd_keys_of_metadata_come_back(t: Trial) -> Verdict {
     let mut record = t.record();
-    record.metadata = Arc::new(all_odd());
+    record.metadata = Arc::new(numbered(every_odd_key()));
     let mut created = t.session_of(record).await?;
     t.holds(&created, t.now).await?;
     let mut session = t.session().await?;
-    for key in odd_keys() {
+    for key in every_odd_key() {
         t.write(&mut session, patch().metadata(&key, Some(value(r#"{"a.b":"$x"}"#))), t.now).await?;
         t.write(&mut created, patch().metadata(&key, None), t.now).await?;
     }
-    let every = odd_keys().iter().fold(patch(), |draft, key| draft.metadata(key, Some(value("null"))));
+    let every = every_odd_key().iter().fold(patch(), |draft, key| draft.metadata(key, Some(value("null"))));
     t.write(&mut session, every, t.now).await?;
-    let none = odd_keys().iter().fold(patch(), |draft, key| draft.metadata(key, None));
+    let none = every_odd_key().iter().fold(patch(), |draft, key| draft.metadata(key, None));
     t.write(&mut session, none, t.now).await
 }
 
@@ -298,11 +305,35 @@ async fn keys_that_look_alike_are_two(t: Trial) -> Verdict {
 
 async fn bad_numbers_under_odd_keys_are_refused(t: Trial) -> Verdict {
     let mut session = t.session().await?;
-    let words = odd_keys().iter().fold(patch(), |draft, key| draft.set(key, r#""5""#));
+    let words = odd_keys(&t).iter().fold(patch(), |draft, key| draft.set(key, r#""5""#));
     t.write(&mut session, words, t.now).await?;
-    for key in odd_keys() {
+    for key in odd_keys(&t) {
         let applied = t.apply(&session.key, &patch().add(&key, 1), &Guard::Exists, t.now).await?;
         applied.must_be("WrongType", format!("an add to the text under {key:.40?}"))?;
+    }
+    t.holds(&session, t.now).await.map(drop)
+}
+
+/// Sessions refuse such keys; but a store is told them by whoever does not ask.
+async fn a_key_that_can_not_be_kept_changes_nothing(t: Trial) -> Verdict {
+    let rules = t.store.capabilities().keys;
+    let nul = ["\0", "a\0b"].into_iter().filter(|_| !rules.nul);
+    let refused: Vec<&str> = rules.reserved.iter().copied().chain(nul).collect();
+    if refused.is_empty() {
+        return Err(Fault::Skipped("the store can keep any key"));
+    }
+    let session = t.session().await?;
+    for key in refused {
+        for draft in [patch().set(key, "1"), patch().add(key, 1), patch().unset(key), patch().clear().set(key, "1")] {
+            let patch: Patch = draft.set("n", "8").into();
+            // An answer other than an error is none that this patch can have.
+            let applied = t.store.apply(&session.key, &patch, &Guard::Exists, t.now).await;
+            expect(applied.is_err(), format!("an error for the key {key:?}"), "an answer")?;
+        }
+        let mut record = t.record();
+        record.data = Arc::new([(key, value("1"))].into_iter().collect());
+        let created = t.store.create(&StoreKey::generate()?, &record, t.now).await;
+        expect(created.is_err(), format!("an error for the key {key:?}"), "an answer")?;
     }
     t.holds(&session, t.now).await.map(drop)
 }

@@ -81,8 +81,10 @@ mod tests {
     use super::*;
     use crate::store::MemoryStore;
 
-    async fn outcome(case: &'static Case) -> Outcome {
-        run_within(Duration::from_millis(100), case, Arc::new(MemoryStore::new())).await
+    const SHORT: Duration = Duration::from_millis(100);
+
+    async fn outcome_within(patience: Duration, case: &'static Case) -> Outcome {
+        run_within(patience, case, Arc::new(MemoryStore::new())).await
     }
 
     fn failed_with(outcome: &Outcome, word: &str) -> bool {
@@ -108,9 +110,9 @@ mod tests {
                 Box::pin(async { race(2, async |racer| if racer == 0 { panic!("lame") } else { Ok(()) }).map(drop) })
             },
         };
-        assert!(failed_with(&outcome(&HANGS).await, "saw none within"));
-        assert!(failed_with(&outcome(&BLOCKS).await, "saw none within"));
-        assert!(failed_with(&outcome(&PANICS).await, "out of order"));
-        assert!(failed_with(&outcome(&RACER_PANICS).await, "lame"));
+        assert!(failed_with(&outcome_within(SHORT, &HANGS).await, "saw none within"));
+        assert!(failed_with(&outcome_within(SHORT, &BLOCKS).await, "saw none within"));
+        assert!(failed_with(&outcome_within(PATIENCE, &PANICS).await, "out of order"));
+        assert!(failed_with(&outcome_within(PATIENCE, &RACER_PANICS).await, "lame"));
     }
 }

@@ -1,0 +1,120 @@
+//! Whose sessions there are.
+
+use std::collections::BTreeMap;
+
+use cloakroom::Timestamp;
+use cloakroom::record::{Handle, UserId};
+use cloakroom::store::{Directory, Entry, StoreError, StoreFuture};
+use mongodb::bson::{Document, RawDocument};
+use mongodb::error::Error;
+
+use super::ExpressStore;
+use super::document::{self, Reading};
+use super::filter::{live, of_user};
+use crate::error::Call;
+
+/// The pages go through all sessions each time: their order is that of the handles, which the database does not know.
+impl Directory for ExpressStore {
+    fn list<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
+        StoreFuture::new(self.within(async move {
+            let mut entries: Vec<Entry> =
+                self.sessions_of(user, now).await?.into_iter().map(|(_, entry)| entry).collect();
+            entries.sort_by_key(|entry| std::cmp::Reverse(entry.seen));
+            Ok(entries)
+        }))
+    }
+
+    fn count<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, u64> {
+        StoreFuture::new(self.within(async move { Ok(self.sessions_of(user, now).await?.len() as u64) }))
+    }
+
+    fn revoke<'a>(&'a self, user: &'a UserId, handle: &'a Handle, now: Timestamp) -> StoreFuture<'a, bool> {
+        StoreFuture::new(self.within(async move {
+            let sessions = self.sessions_of(user, now).await?;
+            let Some((id, _)) = sessions.into_iter().find(|(_, entry)| entry.handle == *handle) else {
+                return Ok(false);
+            };
+            let mut filter = live(of_user(user, &self.layout), &self.layout, now);
+            filter.insert(&self.layout.id_field, id);
+            Ok(self.end(filter, mongodb::bson::doc! { "_id": 1 }, now).await?.is_some())
+        }))
+    }
+
+    fn revoke_all<'a>(&'a self, user: &'a UserId, except: Option<&'a Handle>, now: Timestamp) -> StoreFuture<'a, u64> {
+        StoreFuture::new(self.within(async move {
+            let mut ended = 0;
+            // Until there is none: a session may be given a new id meanwhile.
+            loop {
+                let sessions = self.sessions_of(user, now).await?;
+                let others = sessions.into_iter().filter(|(_, entry)| Some(&entry.handle) != except);
+                let ids: Vec<String> = others.map(|(id, _)| id).collect();
+                if ids.is_empty() {
+                    return Ok(ended);
+                }
+                let mut filter = live(of_user(user, &self.layout), &self.layout, now);
+                filter.insert(&self.layout.id_field, mongodb::bson::doc! { "$in": ids });
+                ended += self.end_all(filter, now).await?;
+            }
+        }))
+    }
+
+    fn page<'a>(&'a self, after: Option<&'a Handle>, limit: usize, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
+        if limit == 0 {
+            return StoreFuture::ready(self.layout.check().map(|()| Vec::new()));
+        }
+        StoreFuture::new(self.within(async move {
+            let mut page = BTreeMap::new();
+            let see = |document: &RawDocument| {
+                let Some(id) = document::id(document, &self.layout)? else { return Ok(()) };
+                let handle = document::handle_of(id);
+                let is_full = page.len() == limit;
+                let behind = page.last_key_value().is_some_and(|(last, _)| is_full && handle > *last);
+                if behind || after.is_some_and(|after| handle <= *after) {
+                    return Ok(());
+                }
+                if let Reading::Live(found) = document::read(document, &self.layout, now)? {
+                    page.insert(handle.clone(), Entry::new(handle, &found.record));
+                }
+                if page.len() > limit {
+                    page.pop_last();
+                }
+                Ok(())
+            };
+            self.each(live(Document::new(), &self.layout, now), see).await?;
+            Ok(page.into_values().collect())
+        }))
+    }
+}
+
+impl ExpressStore {
+    /// The ids of a user's sessions, and what is to be told of them.
+    async fn sessions_of(&self, user: &UserId, now: Timestamp) -> Result<Vec<(String, Entry)>, StoreError> {
+        let mut sessions = Vec::new();
+        let see = |document: &RawDocument| {
+            if let Reading::Live(found) = document::read(document, &self.layout, now)?
+                && found.record.user.as_ref() == Some(user)
+                && let Some(id) = document::id(document, &self.layout)?
+            {
+                sessions.push((id.to_owned(), Entry::new(found.handle, &found.record)));
+            }
+            Ok(())
+        };
+        self.each(live(of_user(user, &self.layout), &self.layout, now), see).await?;
+        Ok(sessions)
+    }
+
+    /// Goes through the documents that a filter finds, the application's keys left out.
+    async fn each(
+        &self,
+        filter: Document,
+        mut see: impl FnMut(&RawDocument) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        let not_read = |error: Error| Call::Read.failed(&error);
+        let find = self.place.documents.find(filter).projection(self.summary()).max_time(self.place.deadline);
+        let mut found = find.await.map_err(not_read)?;
+        while found.advance().await.map_err(not_read)? {
+            see(found.current())?;
+        }
+        Ok(())
+    }
+}
