@@ -15,6 +15,9 @@ mod expression;
 mod filter;
 mod update;
 
+#[cfg(test)]
+mod vectors;
+
 pub(crate) use layout::COLLECTION;
 pub use layout::ExpressLayout;
 pub use store::ExpressStore;
