@@ -17,6 +17,9 @@ mod expression;
 mod filter;
 mod update;
 
+#[cfg(test)]
+mod vectors;
+
 pub use crypto::{WebCrypto, WebCryptoEncoding, WebCryptoError, WebCryptoOptions};
 pub(crate) use layout::COLLECTION;
 pub use layout::ExpressLayout;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cloakroom::Timestamp;
 use cloakroom::record::{Data, Lifetime, Record, UserId, Value};
-use cloakroom::store::StoreError;
+use cloakroom::store::{KeyRules, StoreError};
 use mongodb::bson::{Bson, DateTime, Document, RawBsonRef, RawDocument, bson};
 
 use super::layout::has_date;
@@ -23,9 +23,11 @@ pub(crate) const COOKIE_EXPIRES: &str = "expires";
 pub(crate) const COOKIE_KEYS: [&str; 9] =
     [MAX_AGE, "partitioned", "priority", COOKIE_EXPIRES, "secure", "httpOnly", "domain", "path", "sameSite"];
 
-/// Keys of the session that are something else in JavaScript.
-const RESERVED: [&str; 10] =
-    [COOKIE, "id", "req", "save", "touch", "reload", "destroy", "regenerate", "resetMaxAge", "__proto__"];
+/// What is something else in a session of Express can't be a key, nor what no field can be named.
+pub(crate) const KEYS: KeyRules = KeyRules {
+    reserved: &[COOKIE, "id", "req", "save", "touch", "reload", "destroy", "regenerate", "resetMaxAge", "__proto__"],
+    nul: false,
+};
 
 /// What a session tells, however it is written.
 #[derive(Debug)]
@@ -74,14 +76,9 @@ pub(crate) fn document(record: &Record, max_age: MaxAge) -> Result<Document, Sto
     Ok(session)
 }
 
-/// The field of a key that is to be written.
+/// The field of a key that is to be changed.
 pub(crate) fn name(key: &str) -> Result<&str, StoreError> {
-    if RESERVED.contains(&key) || key.contains('\0') { Err(no_place("a key of that name")) } else { Ok(key) }
-}
-
-/// Whether a key can be there at all: what can't need not be removed.
-pub(crate) fn may_stand(key: &str) -> bool {
-    key != COOKIE && !key.contains('\0')
+    if KEYS.allow(key) { Ok(key) } else { Err(no_place("a key of that name")) }
 }
 
 /// The value of a key.

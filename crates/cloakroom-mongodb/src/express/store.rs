@@ -16,7 +16,7 @@ use super::document::{self, DEAD, Reading, SESSION};
 use super::extras::{self, EXTRAS, VERSION};
 use super::filter;
 use super::layout::{CREATED_AT, ExpressLayout};
-use super::session::COOKIE;
+use super::session::{COOKIE, KEYS};
 use super::update::Update;
 use crate::error::{self, Call};
 use crate::index::{self, GRACE, garbage, partial};
@@ -249,7 +249,7 @@ impl Store for ExpressStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::least().remembering_previous_key()
+        Capabilities::least().remembering_previous_key().with_keys(&KEYS)
     }
 
     fn directory(&self) -> Option<&dyn Directory> {

@@ -183,8 +183,7 @@ fn changed_session(patch: &Patch, layout: &ExpressLayout, times: &Times) -> Resu
     for (key, change) in patch.changes() {
         match change {
             Change::Set(value) => drop(set.insert(session::name(key)?, session::bson(value)?)),
-            Change::Unset if session::may_stand(key) => unset.push(Bson::from(&**key)),
-            Change::Unset => {}
+            Change::Unset => unset.push(Bson::from(session::name(key)?)),
             // A key that was just cleared counts as 0.
             Change::Add(by) if patch.clears() => drop(set.insert(session::name(key)?, Style::JavaScript.number(*by))),
             Change::Add(by) => sums.push(doc! { "k": literal(session::name(key)?), "v": sum(key, *by) }),

@@ -1,0 +1,3 @@
+//! The layouts of Express' session stores.
+
+mod conformance;
