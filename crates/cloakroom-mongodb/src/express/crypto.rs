@@ -1,6 +1,7 @@
 //! Session texts as connect-mongo 6 encrypts them with `createWebCryptoAdapter`.
 
 use std::fmt;
+use std::sync::Arc;
 
 use aes_gcm::aead::array::Array;
 use aes_gcm::aead::array::typenum::U16;
@@ -35,15 +36,14 @@ const ITERATIONS: u32 = 310_000;
 /// ```
 #[derive(Clone)]
 pub struct WebCrypto {
-    cipher: Cipher,
+    cipher: Arc<Cipher>,
     encoding: WebCryptoEncoding,
 }
 
 /// AES-256-GCM by the length of its IV.
-#[derive(Clone)]
 enum Cipher {
-    Iv12(Box<Aes256Gcm>),
-    Iv16(Box<AesGcm<Aes256, U16>>),
+    Iv12(Aes256Gcm),
+    Iv16(AesGcm<Aes256, U16>),
 }
 
 /// How the ciphertext is written as text.
@@ -95,7 +95,7 @@ impl WebCrypto {
     ///
     /// If the operating system gives no random bytes.
     pub fn encrypt(&self, text: &str) -> Result<String, WebCryptoError> {
-        let bytes = match &self.cipher {
+        let bytes = match &*self.cipher {
             Cipher::Iv12(cipher) => {
                 let iv = random::<12>()?;
                 [&iv, &*cipher.encrypt(&Array::from(iv), text.as_bytes()).map_err(|_| Reason::TooLong)?].concat()
@@ -115,7 +115,7 @@ impl WebCrypto {
     /// If it is no ciphertext, or one of another key, or somebody has changed it.
     pub fn decrypt(&self, stored: &str) -> Result<String, WebCryptoError> {
         let bytes = self.encoding.decode(stored).ok_or(Reason::NoCiphertext)?;
-        let text = match &self.cipher {
+        let text = match &*self.cipher {
             Cipher::Iv12(cipher) => {
                 let (iv, sealed) = bytes.split_first_chunk::<12>().ok_or(Reason::NoCiphertext)?;
                 cipher.decrypt(&Array::from(*iv), sealed)
@@ -172,11 +172,11 @@ impl WebCryptoOptions {
         pbkdf2::pbkdf2_hmac::<Sha256>(&self.secret, &self.salt, self.iterations, &mut key);
         let key = Array::from(key);
         let cipher = match self.iv_length {
-            12 => Cipher::Iv12(Box::new(AesGcm::new(&key))),
-            16 => Cipher::Iv16(Box::new(AesGcm::new(&key))),
+            12 => Cipher::Iv12(AesGcm::new(&key)),
+            16 => Cipher::Iv16(AesGcm::new(&key)),
             _ => return Err(Reason::IvLength.into()),
         };
-        Ok(WebCrypto { cipher, encoding: self.encoding })
+        Ok(WebCrypto { cipher: Arc::new(cipher), encoding: self.encoding })
     }
 }
 
@@ -206,6 +206,15 @@ fn random<const LENGTH: usize>() -> Result<[u8; LENGTH], WebCryptoError> {
     getrandom::fill(&mut bytes).map_err(Reason::Random)?;
     Ok(bytes)
 }
+
+/// Clones of one are equal; that two have the same key is not told.
+impl PartialEq for WebCrypto {
+    fn eq(&self, other: &WebCrypto) -> bool {
+        Arc::ptr_eq(&self.cipher, &other.cipher)
+    }
+}
+
+impl Eq for WebCrypto {}
 
 impl fmt::Debug for WebCrypto {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

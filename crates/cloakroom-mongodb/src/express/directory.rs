@@ -5,12 +5,12 @@ use std::collections::BTreeMap;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, UserId};
 use cloakroom::store::{Directory, Entry, StoreError, StoreFuture};
-use mongodb::bson::{Document, RawDocument};
+use mongodb::bson::{Document, RawDocument, doc};
 use mongodb::error::Error;
 
 use super::ExpressStore;
 use super::document::{self, Reading};
-use super::filter::{live, of_user};
+use super::filter::{live, of_user, with_text};
 use crate::error::Call;
 
 /// The pages go through all sessions each time: their order is that of the handles, which the database does not know.
@@ -18,7 +18,7 @@ impl Directory for ExpressStore {
     fn list<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
         StoreFuture::new(self.within(async move {
             let mut entries: Vec<Entry> =
-                self.sessions_of(user, now).await?.into_iter().map(|(_, entry)| entry).collect();
+                self.sessions_of(user, now).await?.into_iter().map(|session| session.entry).collect();
             entries.sort_by_key(|entry| std::cmp::Reverse(entry.seen));
             Ok(entries)
         }))
@@ -30,13 +30,16 @@ impl Directory for ExpressStore {
 
     fn revoke<'a>(&'a self, user: &'a UserId, handle: &'a Handle, now: Timestamp) -> StoreFuture<'a, bool> {
         StoreFuture::new(self.within(async move {
-            let sessions = self.sessions_of(user, now).await?;
-            let Some((id, _)) = sessions.into_iter().find(|(_, entry)| entry.handle == *handle) else {
-                return Ok(false);
-            };
-            let mut filter = live(of_user(user, &self.layout), &self.layout, now);
-            filter.insert(&self.layout.id_field, id);
-            Ok(self.end(filter, mongodb::bson::doc! { "_id": 1 }, now).await?.is_some())
+            // Until it is ended or is there no more: whose it is may have changed meanwhile.
+            loop {
+                let sessions = self.sessions_of(user, now).await?;
+                let Some(session) = sessions.into_iter().find(|session| session.entry.handle == *handle) else {
+                    return Ok(false);
+                };
+                if self.end(self.still(&session, user, now), doc! { "_id": 1 }, now).await?.is_some() {
+                    return Ok(true);
+                }
+            }
         }))
     }
 
@@ -46,13 +49,21 @@ impl Directory for ExpressStore {
             // Until there is none: a session may be given a new id meanwhile.
             loop {
                 let sessions = self.sessions_of(user, now).await?;
-                let others = sessions.into_iter().filter(|(_, entry)| Some(&entry.handle) != except);
-                let ids: Vec<String> = others.map(|(id, _)| id).collect();
-                if ids.is_empty() {
+                let others: Vec<Session> =
+                    sessions.into_iter().filter(|session| Some(&session.entry.handle) != except).collect();
+                if others.is_empty() {
                     return Ok(ended);
                 }
+                if self.layout.is_text() {
+                    for session in &others {
+                        let before = self.end(self.still(session, user, now), doc! { "_id": 1 }, now).await?;
+                        ended += u64::from(before.is_some());
+                    }
+                    continue;
+                }
+                let ids: Vec<String> = others.into_iter().map(|session| session.id).collect();
                 let mut filter = live(of_user(user, &self.layout), &self.layout, now);
-                filter.insert(&self.layout.id_field, mongodb::bson::doc! { "$in": ids });
+                filter.insert(&self.layout.id_field, doc! { "$in": ids });
                 ended += self.end_all(filter, now).await?;
             }
         }))
@@ -86,21 +97,48 @@ impl Directory for ExpressStore {
     }
 }
 
+/// A session of a user.
+struct Session {
+    id: String,
+    entry: Entry,
+    /// The text that tells whose it is, where one does.
+    text: Option<String>,
+}
+
 impl ExpressStore {
-    /// The ids of a user's sessions, and what is to be told of them.
-    async fn sessions_of(&self, user: &UserId, now: Timestamp) -> Result<Vec<(String, Entry)>, StoreError> {
+    /// A user's sessions.
+    async fn sessions_of(&self, user: &UserId, now: Timestamp) -> Result<Vec<Session>, StoreError> {
         let mut sessions = Vec::new();
         let see = |document: &RawDocument| {
             if let Reading::Live(found) = document::read(document, &self.layout, now)?
                 && found.record.user.as_ref() == Some(user)
                 && let Some(id) = document::id(document, &self.layout)?
             {
-                sessions.push((id.to_owned(), Entry::new(found.handle, &found.record)));
+                let text = if self.tells_user_in_text() { document::text(document, &self.layout)? } else { None };
+                sessions.push(Session {
+                    id: id.to_owned(),
+                    entry: Entry::new(found.handle, &found.record),
+                    text: text.map(|text| text.stored.to_owned()),
+                });
             }
             Ok(())
         };
         self.each(live(of_user(user, &self.layout), &self.layout, now), see).await?;
         Ok(sessions)
+    }
+
+    /// Matches a session if it still is that user's.
+    fn still(&self, session: &Session, user: &UserId, now: Timestamp) -> Document {
+        let mut filter = match &session.text {
+            Some(text) => with_text(Document::new(), text, &self.layout, now),
+            None => live(of_user(user, &self.layout), &self.layout, now),
+        };
+        filter.insert(&self.layout.id_field, &session.id);
+        filter
+    }
+
+    fn tells_user_in_text(&self) -> bool {
+        self.layout.is_text() && self.layout.user_at.is_some()
     }
 
     /// Goes through the documents that a filter finds, the application's keys left out.

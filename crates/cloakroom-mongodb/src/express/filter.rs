@@ -12,6 +12,7 @@ use super::expression::{all, either, field, is_number, is_type, literal};
 use super::extras::{ABSOLUTE_END, EXTRAS, USER, VERSION, path};
 use super::layout::ExpressLayout;
 use super::session::{COOKIE, MaxAge, max_age};
+use super::text::user_pattern;
 use crate::layout::date;
 
 /// Matches the live session of a key if the guard allows the write, and each sum is one.
@@ -29,13 +30,41 @@ pub(crate) fn writable(
     tests.extend(adds.iter().map(|(key, by)| sum_exists(key, *by)));
     let mut filter = with_key(key, layout);
     // The tests read fields of a session that is one: on anything else they might fail.
-    filter.insert("$expr", either(all(vec![lives(layout, now), sound()]), all(tests), false));
+    filter.insert("$expr", either(all(vec![lives(layout, now), sound(layout)]), all(tests), false));
     filter
+}
+
+/// Matches the live session of a key if it has the text that was read, or, where the write leaves the text, any.
+pub(crate) fn writable_text(
+    key: &StoreKey,
+    before: Option<(&str, Option<Bson>)>,
+    layout: &ExpressLayout,
+    now: Timestamp,
+) -> Document {
+    let mut tests = vec![lives(layout, now), sound(layout)];
+    if let Some((text, version)) = before {
+        let field = format!("${}", path(VERSION));
+        tests.push(is_text(text));
+        tests.push(version.map_or(is_type(&*field, "missing"), |version| bson!({ "$eq": [&field, literal(version)] })));
+    }
+    let mut filter = with_key(key, layout);
+    filter.insert("$expr", all(tests));
+    filter
+}
+
+/// Adds to a filter that the session has this very text.
+pub(crate) fn with_text(mut filter: Document, text: &str, layout: &ExpressLayout, now: Timestamp) -> Document {
+    filter.insert("$expr", all(vec![lives(layout, now), is_text(text)]));
+    filter
+}
+
+fn is_text(text: &str) -> Bson {
+    bson!({ "$eq": [format!("${SESSION}"), literal(text)] })
 }
 
 /// Adds to a filter that the session lives.
 pub(crate) fn live(mut filter: Document, layout: &ExpressLayout, now: Timestamp) -> Document {
-    filter.insert("$expr", all(vec![lives(layout, now), sound()]));
+    filter.insert("$expr", all(vec![lives(layout, now), sound(layout)]));
     filter
 }
 
@@ -49,13 +78,17 @@ pub(crate) fn expired(layout: &ExpressLayout, now: Timestamp) -> Document {
 pub(crate) fn of_user(user: &UserId, layout: &ExpressLayout) -> Document {
     match user_field(layout) {
         Some(field) => doc! { field: { "$in": spellings(user) } },
+        // What stands in a text the server can only guess, and in an encrypted one nobody.
+        None if layout.user_at.is_some() && layout.crypto.is_some() => Document::new(),
+        None if layout.user_at.is_some() => doc! { SESSION: { "$regex": user_pattern(user.as_str()) } },
         None => doc! { path(USER): user.as_str() },
     }
 }
 
-/// The field of the user, where it is in the session.
+/// The field of the user, where it is in the session, and that is an object.
 pub(crate) fn user_field(layout: &ExpressLayout) -> Option<String> {
-    layout.user_at.as_ref().map(|path| format!("{SESSION}.{}", path.join(".")))
+    let path = layout.user_at.as_ref().filter(|_| !layout.is_text());
+    path.map(|path| format!("{SESSION}.{}", path.join(".")))
 }
 
 /// A user as a text, and as the integer that has these digits.
@@ -76,8 +109,11 @@ fn lives(layout: &ExpressLayout, now: Timestamp) -> Bson {
     ])
 }
 
-/// That Express can load it.
-fn sound() -> Bson {
+/// That Express can load it, as far as the server can tell.
+fn sound(layout: &ExpressLayout) -> Bson {
+    if layout.is_text() {
+        return is_type(format!("${SESSION}"), "string");
+    }
     let bounded = all(vec![
         is_number(max_age()),
         bson!({ "$gte": [max_age(), -MaxAge::READ] }),

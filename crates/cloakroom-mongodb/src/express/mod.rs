@@ -6,12 +6,14 @@ mod store;
 mod directory;
 mod rotation;
 mod tombstone;
+mod turnstile;
 
 mod document;
 mod extras;
 mod session;
 
 mod crypto;
+mod text;
 
 mod expression;
 mod filter;

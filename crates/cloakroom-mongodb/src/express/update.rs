@@ -15,6 +15,7 @@ use super::extras::{self, EXTRAS};
 use super::filter::spellings;
 use super::layout::{CREATED_AT, ExpressLayout, LAST_MODIFIED, NEVER, UPDATED_AT, has_date};
 use super::session::{self, COOKIE, COOKIE_EXPIRES, MAX_AGE, MaxAge, Wanted, max_age, says_all};
+use super::text::Patched;
 use crate::error::{corrupt, no_bson};
 use crate::escape::escape;
 use crate::layout::{date, digest, millis};
@@ -26,27 +27,33 @@ use crate::value::to_bson;
 pub(crate) struct Update {
     fields: Document,
     adds: Vec<(Arc<str>, i64)>,
+    /// The sums, where they are known before the write.
+    numbers: Option<Numbers>,
 }
 
 impl Update {
     pub(crate) fn new(patch: &Patch, layout: &ExpressLayout, now: Timestamp) -> Result<Update, StoreError> {
-        let times = Times::new(patch, layout, now);
-        let mut fields = Document::new();
-        if let Some(session) = changed_session(patch, layout, &times)? {
-            fields.insert(SESSION, session);
-        }
-        if times.touches {
-            fields.insert(&layout.expires_key, times.end.clone());
-        }
-        if let Some(extras) = changed_extras(patch, layout, &times)? {
-            fields.insert(EXTRAS, extras);
-        }
-        others(&mut fields, patch, layout, now);
+        let times = Times::new(patch, layout, now, None);
+        let session = changed_session(patch, layout, &times)?;
         let adds = patch.changes().filter_map(|(key, change)| match change {
             Change::Add(by) if !patch.clears() => Some((key.clone(), *by)),
             _ => None,
         });
-        Ok(Update { fields, adds: adds.collect() })
+        let fields = changed_fields(session, patch, layout, &times, now)?;
+        Ok(Update { fields, adds: adds.collect(), numbers: None })
+    }
+
+    /// The update that writes a text which was patched already.
+    pub(crate) fn of_text(
+        patched: Patched,
+        patch: &Patch,
+        layout: &ExpressLayout,
+        now: Timestamp,
+    ) -> Result<Update, StoreError> {
+        let times = Times::new(patch, layout, now, Some((patched.max_age_before, patched.max_age)));
+        let session = patched.stored.map(literal);
+        let fields = changed_fields(session, patch, layout, &times, now)?;
+        Ok(Update { fields, adds: Vec::new(), numbers: Some(patched.numbers) })
     }
 
     /// Remembers the key that a rotation ends.
@@ -80,11 +87,15 @@ impl Update {
     }
 
     /// What is to be told of it, from the document after it.
-    pub(crate) fn written(&self, after: &RawDocument) -> Result<Written, StoreError> {
+    pub(crate) fn written(&self, after: &RawDocument, layout: &ExpressLayout) -> Result<Written, StoreError> {
+        let token = token(after, layout)?;
+        if let Some(numbers) = &self.numbers {
+            return Ok(Written::new(token, numbers.clone()));
+        }
         let found = |key: &str| integer(after, key)?.flatten().ok_or_else(|| corrupt(SESSION));
         let numbers =
             self.adds.iter().map(|(key, _)| Ok((key.clone(), found(key)?))).collect::<Result<Numbers, _>>()?;
-        Ok(Written::new(token(after)?, numbers))
+        Ok(Written::new(token, numbers))
     }
 
     /// Whether each key that it adds to holds an integer that leaves room, in a document that was not updated.
@@ -97,6 +108,28 @@ impl Update {
         }
         Ok(true)
     }
+}
+
+/// What each field becomes, the session among them.
+fn changed_fields(
+    session: Option<Bson>,
+    patch: &Patch,
+    layout: &ExpressLayout,
+    times: &Times,
+    now: Timestamp,
+) -> Result<Document, StoreError> {
+    let mut fields = Document::new();
+    if let Some(session) = session {
+        fields.insert(SESSION, session);
+    }
+    if times.touches {
+        fields.insert(&layout.expires_key, times.end.clone());
+    }
+    if let Some(extras) = changed_extras(patch, layout, times)? {
+        fields.insert(EXTRAS, extras);
+    }
+    others(&mut fields, patch, layout, now);
+    Ok(fields)
 }
 
 /// Binds a new session to its user, at the place that the layout has for that.
@@ -139,7 +172,8 @@ struct Times {
 }
 
 impl Times {
-    fn new(patch: &Patch, layout: &ExpressLayout, now: Timestamp) -> Times {
+    /// With the `originalMaxAge` before and after, where the server can't tell it.
+    fn new(patch: &Patch, layout: &ExpressLayout, now: Timestamp, known: Option<(MaxAge, MaxAge)>) -> Times {
         let before = format!("${}", layout.expires_key);
         let to = |end: Timestamp| if has_date(end) { Bson::from(date(end)) } else { "$$REMOVE".into() };
         let end = match patch.expiry {
@@ -153,12 +187,14 @@ impl Times {
             }
         };
         let touches = patch.expiry != Expiry::Keep;
-        let seen_before = seen_before(&before, layout, now);
+        let max_age_before = known.map_or_else(max_age, |(before, _)| before.bson());
+        let seen_before = seen_before(&before, max_age_before.clone(), layout, now);
         let seen = if touches { bson!({ "$max": [seen_before.clone(), date(now)] }) } else { seen_before.clone() };
-        let max_age = match patch.lifetime.map(Wanted::by) {
-            None => max_age(),
-            Some(Wanted::Exactly(max_age)) => max_age.bson(),
-            Some(Wanted::UntilIdleEnd) => {
+        let max_age = match (known, patch.lifetime.map(Wanted::by)) {
+            (Some((_, after)), _) => after.bson(),
+            (None, None) => max_age_before,
+            (None, Some(Wanted::Exactly(max_age))) => max_age.bson(),
+            (None, Some(Wanted::UntilIdleEnd)) => {
                 let life = bson!({ "$subtract": [end.clone(), seen.clone()] });
                 let life = bson!({ "$min": [{ "$max": [life, 0_i64] }, MaxAge::WRITTEN] });
                 either(is_type(end.clone(), "date"), number(life), Bson::Null)
@@ -169,9 +205,9 @@ impl Times {
 }
 
 /// When it was last touched: as this store has written it, or, if the end is another since, as Express must have.
-fn seen_before(end: &str, layout: &ExpressLayout, now: Timestamp) -> Bson {
+fn seen_before(end: &str, max_age: Bson, layout: &ExpressLayout, now: Timestamp) -> Bson {
     let (kept, kept_end) = (format!("${EXTRAS}.{}", extras::SEEN), format!("${EXTRAS}.{}", extras::END));
-    let life = either(is_number(max_age()), bson!({ "$toLong": max_age() }), millis(layout.ttl));
+    let life = either(is_number(max_age.clone()), bson!({ "$toLong": max_age }), millis(layout.ttl));
     let touched = either(is_type(end, "date"), bson!({ "$subtract": [end, life] }), date(now));
     let unmoved = all(vec![bson!({ "$eq": [kept_end, end] }), is_type(&*kept, "date")]);
     either(unmoved, &*kept, bson!({ "$min": [touched, date(now)] }))

@@ -74,8 +74,8 @@ pub(super) fn with_attributes(cookie: &Object, attributes: Option<&Value>) -> Re
 
 /// Gives the cookie new times: `expires` is `idle_end` where there is an `originalMaxAge`.
 pub(super) fn set_times(cookie: &mut Object, original_max_age: Option<i64>, idle_end: Timestamp) {
-    let original_max_age = original_max_age.map(|millis| millis.clamp(-LONGEST, LONGEST));
     if cookie.get(MAX_AGE).is_none() || self::original_max_age(cookie) != original_max_age {
+        let original_max_age = original_max_age.map(|millis| millis.clamp(-LONGEST, LONGEST));
         cookie.set(MAX_AGE, &original_max_age.map_or("null".to_owned(), |millis| millis.to_string()));
     }
     let expires = original_max_age.and_then(|_| to_iso(idle_end));
