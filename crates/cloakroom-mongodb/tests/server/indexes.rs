@@ -66,7 +66,7 @@ async fn another_ttl_index_in_the_way_is_told_and_not_fatal() {
 
 /// Counts this crate's warnings.
 #[derive(Clone, Default)]
-struct Warnings(Arc<AtomicUsize>);
+pub(crate) struct Warnings(pub(crate) Arc<AtomicUsize>);
 
 impl tracing::Subscriber for Warnings {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
