@@ -99,7 +99,7 @@ async fn a_user_ends_sessions_of_their_own() {
             let directory = express.store.directory().unwrap();
             let of = |name: Bson| express.begun(doc! { "passport": { "user": name } });
             let (one, two, other) = (of("7".into()).await, of(7.into()).await, of("8".into()).await);
-            let handle = |key| async { express.found(key, at(1)).await.unwrap().handle };
+            let handle = async |key| express.found(key, at(1)).await.unwrap().handle;
             let (first, second, third) = (handle(&one).await, handle(&two).await, handle(&other).await);
             assert!(!directory.revoke(&user("7"), &third, at(1)).await.unwrap());
             assert!(directory.revoke(&user("7"), &first, at(1)).await.unwrap());

@@ -53,8 +53,7 @@ async fn the_index_of_express_is_the_same() {
         let theirs = doc! { "key": { "expires": 1 }, "name": "expires_1", "background": true, "expireAfterSeconds": 0 };
         let create = doc! { "createIndexes": "sessions", "indexes": [theirs] };
         scratch.database.run_command(create.clone()).await.unwrap();
-        let warnings = Warnings::default();
-        let listening = tracing::subscriber::set_default(warnings.clone());
+        let (warnings, listening) = Warnings::listen();
         express.store.ensure_indexes().await.unwrap();
         drop(listening);
         assert_eq!(warnings.0.load(Ordering::SeqCst), 0);
@@ -68,8 +67,7 @@ async fn another_ttl_index_in_the_way_is_told_and_not_fatal() {
     scratch(|scratch| async move {
         let express = express(&scratch, ExpressLayout::connect_mongodb_session().expires_key("_ts"));
         express.documents.create_index(ttl("_ts", 1_209_600)).await.unwrap();
-        let warnings = Warnings::default();
-        let listening = tracing::subscriber::set_default(warnings.clone());
+        let (warnings, listening) = Warnings::listen();
         let key = key();
         assert!(matches!(express.store.create(&key, &record(), at(0)).await.unwrap(), Created::Done { .. }));
         drop(listening);
