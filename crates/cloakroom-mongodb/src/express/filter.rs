@@ -102,10 +102,11 @@ fn lives(layout: &ExpressLayout, now: Timestamp) -> Bson {
     let ahead = |time: &str| all(vec![is_type(time, "date"), bson!({ "$gt": [time, date(now)] })]);
     let (idle_end, absolute_end) = (format!("${}", layout.expires_key), format!("${}", path(ABSOLUTE_END)));
     let never: &[&str] = if layout.null_is_never() { &["missing", "null"] } else { &["missing"] };
+    let no_extras = bson!({ "$ne": [{ "$type": format!("${EXTRAS}") }, "object"] });
     all(vec![
         bson!({ "$ne": [format!("${DEAD}"), true] }),
         bson!({ "$or": [ahead(&idle_end), { "$in": [{ "$type": idle_end }, never] }] }),
-        bson!({ "$or": [ahead(&absolute_end), is_type(&*absolute_end, "missing")] }),
+        bson!({ "$or": [ahead(&absolute_end), is_type(&*absolute_end, "missing"), no_extras] }),
     ])
 }
 
@@ -133,7 +134,8 @@ fn is_state(token: &Token) -> Bson {
     let Some(state) = state.and_then(|state| Document::try_from(state).ok()) else { return literal(false) };
     let others = bson!({ "$unsetField": { "field": literal(COOKIE), "input": format!("${SESSION}") } });
     // What is missing in the document is so here too.
-    let found = doc! { VERSION: format!("${EXTRAS}.{VERSION}"), "m": max_age(), "s": others };
+    let version = either(is_type(format!("${EXTRAS}"), "object"), format!("${EXTRAS}.{VERSION}"), "$$REMOVE");
+    let found = doc! { VERSION: version, "m": max_age(), "s": others };
     bson!({ "$eq": [found, literal(state)] })
 }
 
