@@ -185,7 +185,75 @@ pub(crate) fn user_pattern(user: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use cloakroom::record::{Lifetime, StoreKey};
+    use mongodb::bson::{Bson, Document, RawDocumentBuf};
+    use serde_json::Value as Json;
+
+    use super::super::document::{self, Reading};
     use super::*;
+
+    /// 2030-01-02T03:04:05.678Z, when the documents were written.
+    const NOW: Timestamp = Timestamp::from_millis(1_893_553_445_678);
+
+    fn raw(document: &Document) -> RawDocumentBuf {
+        RawDocumentBuf::try_from(document).unwrap()
+    }
+
+    #[test]
+    fn what_connect_mongo_has_written_is_read_and_written_alike() {
+        let all: Json = serde_json::from_str(include_str!("../../tests/vectors/04-string-documents.json")).unwrap();
+        let cases = all["cases"].as_array().unwrap();
+        assert_eq!(cases.len(), 14);
+        for case in cases {
+            let label = case["label"].as_str().unwrap();
+            let layout = ExpressLayout::connect_mongo();
+            let layout = match label {
+                "cm6_timestamps" => layout.timestamps(),
+                "cm5_touchAfter" => layout.touch_after(std::time::Duration::from_secs(1)),
+                _ => layout,
+            };
+            let Bson::Document(theirs) = Bson::try_from(case["document"].clone()).unwrap() else { panic!("{label}") };
+            let Reading::Live(found) = document::read(&raw(&theirs), &layout, NOW).unwrap() else { panic!("{label}") };
+            let (record, text) = (found.record, theirs.get_str("session").unwrap());
+            let max_age = serde_json::from_str::<Json>(text).unwrap()["cookie"]["originalMaxAge"].as_u64();
+            let idle = max_age.map(std::time::Duration::from_millis);
+            assert_eq!(record.lifetime, Lifetime { idle, persistent: idle.map(|_| true) }, "{label}");
+            assert_eq!((record.created, record.seen), (NOW, NOW), "{label}");
+
+            let key = StoreKey::generate().unwrap();
+            let ours = document::new(&key, &record, &layout, NOW).unwrap().to_document().unwrap();
+            let fields = |document: &Document| document.keys().cloned().collect::<Vec<_>>();
+            let mut expected = fields(&theirs);
+            expected.push(super::super::extras::EXTRAS.to_owned());
+            assert_eq!(fields(&ours), expected, "{label}");
+            assert_eq!(ours.get("expires"), theirs.get("expires"), "{label}");
+            // Keys have an order of their own here: the cookie, which stands in front, is the same to the byte.
+            let (cookie, _) = text.split_once('}').unwrap();
+            assert!(ours.get_str("session").unwrap().starts_with(cookie), "{label}");
+            let Reading::Live(again) = document::read(&raw(&ours), &layout, NOW).unwrap() else { panic!("{label}") };
+            assert_eq!(again.record, record, "{label}");
+        }
+    }
+
+    #[test]
+    fn a_touch_leaves_the_text_and_what_changes_it_tells_the_new_end() {
+        let layout = ExpressLayout::connect_mongo();
+        let text = r#"{"cookie":{"originalMaxAge":1000,"expires":"2030-01-02T03:04:05.678Z"},"n":1}"#;
+        let stored = open(Some(RawBsonRef::String(text)), &layout).unwrap().unwrap();
+        let mut record = Record::new(NOW, NOW, NOW);
+        record.data = Arc::new(stored.read(&layout).data);
+        let patched = |patch: &Patch| stored.patched(patch, &record, &layout, NOW).unwrap().unwrap().stored;
+        let mut touch = Patch::default();
+        touch.expiry = Expiry::AtLeast(Timestamp::from_millis(NOW.as_millis() + 1));
+        assert_eq!(patched(&touch), None);
+        touch.unset("n");
+        assert_eq!(
+            patched(&touch).as_deref(),
+            Some(r#"{"cookie":{"originalMaxAge":1000,"expires":"2030-01-02T03:04:05.679Z"}}"#)
+        );
+    }
 
     #[test]
     fn a_user_is_looked_for_as_json_has_it() {

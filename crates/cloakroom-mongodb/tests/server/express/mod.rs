@@ -6,6 +6,7 @@ mod documents;
 mod foreign;
 mod indexes;
 mod standalone;
+mod text;
 mod times;
 mod tombstones;
 
