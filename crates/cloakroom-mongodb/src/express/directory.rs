@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, UserId};
 use cloakroom::store::{Directory, Entry, StoreError, StoreFuture};
-use mongodb::bson::{Document, RawDocument};
+use mongodb::bson::{Document, RawDocument, doc};
 use mongodb::error::Error;
 
 use super::ExpressStore;
@@ -36,7 +36,7 @@ impl Directory for ExpressStore {
             };
             let mut filter = live(of_user(user, &self.layout), &self.layout, now);
             filter.insert(&self.layout.id_field, id);
-            Ok(self.end(filter, mongodb::bson::doc! { "_id": 1 }, now).await?.is_some())
+            Ok(self.end(filter, doc! { "_id": 1 }, now).await?.is_some())
         }))
     }
 
@@ -52,7 +52,7 @@ impl Directory for ExpressStore {
                     return Ok(ended);
                 }
                 let mut filter = live(of_user(user, &self.layout), &self.layout, now);
-                filter.insert(&self.layout.id_field, mongodb::bson::doc! { "$in": ids });
+                filter.insert(&self.layout.id_field, doc! { "$in": ids });
                 ended += self.end_all(filter, now).await?;
             }
         }))

@@ -2,6 +2,8 @@
 //!
 //! As expressions, not as the operators of a query: these look into arrays, and one type of number passes for another.
 
+use std::sync::Arc;
+
 use cloakroom::Timestamp;
 use cloakroom::record::{StoreKey, UserId};
 use cloakroom::store::{Guard, Token};
@@ -17,7 +19,7 @@ use crate::layout::date;
 /// Matches the live session of a key if the guard allows the write, and each sum is one.
 pub(crate) fn writable(
     key: &StoreKey,
-    adds: &[(std::sync::Arc<str>, i64)],
+    adds: &[(Arc<str>, i64)],
     guard: &Guard,
     layout: &ExpressLayout,
     now: Timestamp,

@@ -13,6 +13,7 @@ mod session;
 
 mod expression;
 mod filter;
+mod times;
 mod update;
 
 #[cfg(test)]
