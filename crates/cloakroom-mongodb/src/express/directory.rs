@@ -7,6 +7,7 @@ use cloakroom::record::{Handle, UserId};
 use cloakroom::store::{Directory, Entry, StoreError, StoreFuture};
 use mongodb::bson::{Document, RawDocument, doc};
 use mongodb::error::Error;
+use mongodb::options::{ReadPreference, SelectionCriteria};
 
 use super::ExpressStore;
 use super::document::{self, Reading};
@@ -34,7 +35,7 @@ impl Directory for ExpressStore {
             let Some((id, _)) = sessions.into_iter().find(|(_, entry)| entry.handle == *handle) else {
                 return Ok(false);
             };
-            let mut filter = live(of_user(user, &self.layout), &self.layout, now);
+            let mut filter = of_user(user, &self.layout, now);
             filter.insert(&self.layout.id_field, id);
             Ok(self.end(filter, doc! { "_id": 1 }, now).await?.is_some())
         }))
@@ -46,13 +47,14 @@ impl Directory for ExpressStore {
             // Until there is none: a session may be given a new id meanwhile.
             loop {
                 let sessions = self.sessions_of(user, now).await?;
-                let others = sessions.into_iter().filter(|(_, entry)| Some(&entry.handle) != except);
-                let ids: Vec<String> = others.map(|(id, _)| id).collect();
-                if ids.is_empty() {
+                let (spared, others): (Vec<_>, Vec<_>) =
+                    sessions.into_iter().partition(|(_, entry)| Some(&entry.handle) == except);
+                if others.is_empty() {
                     return Ok(ended);
                 }
-                let mut filter = live(of_user(user, &self.layout), &self.layout, now);
-                filter.insert(&self.layout.id_field, doc! { "$in": ids });
+                let mut filter = of_user(user, &self.layout, now);
+                let spared: Vec<String> = spared.into_iter().map(|(id, _)| id).collect();
+                filter.insert(&self.layout.id_field, doc! { "$nin": spared });
                 ended += self.end_all(filter, now).await?;
             }
         }))
@@ -99,7 +101,7 @@ impl ExpressStore {
             }
             Ok(())
         };
-        self.each(live(of_user(user, &self.layout), &self.layout, now), see).await?;
+        self.each(of_user(user, &self.layout, now), see).await?;
         Ok(sessions)
     }
 
@@ -111,7 +113,9 @@ impl ExpressStore {
     ) -> Result<(), StoreError> {
         let not_read = |error: Error| Call::Read.failed(&error);
         let find = self.place.documents.find(filter).projection(self.summary()).max_time(self.place.deadline);
-        let mut found = find.await.map_err(not_read)?;
+        // Who is to be signed out is looked up so: a secondary may not have seen yet who logged in.
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let mut found = find.selection_criteria(primary).await.map_err(not_read)?;
         while found.advance().await.map_err(not_read)? {
             see(found.current())?;
         }

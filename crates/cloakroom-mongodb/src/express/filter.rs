@@ -47,12 +47,15 @@ pub(crate) fn expired(layout: &ExpressLayout, now: Timestamp) -> Document {
     doc! { "$or": [{ &layout.expires_key: past.clone() }, { path(ABSOLUTE_END): past }] }
 }
 
-/// Matches the sessions of a user, and perhaps some others: in a query, an array matches for what is in it.
-pub(crate) fn of_user(user: &UserId, layout: &ExpressLayout) -> Document {
-    match user_field(layout) {
-        Some(field) => doc! { field: { "$in": spellings(user) } },
-        None => doc! { path(USER): user.as_str() },
-    }
+/// Matches the live sessions of a user.
+pub(crate) fn of_user(user: &UserId, layout: &ExpressLayout, now: Timestamp) -> Document {
+    let (field, names) = match user_field(layout) {
+        Some(field) => (field, spellings(user)),
+        None => (path(USER), vec![user.as_str().into()]),
+    };
+    // The query goes by the index, but lets an array pass for what is in it.
+    let is_user = bson!({ "$in": [format!("${field}"), literal(names.clone())] });
+    doc! { field: { "$in": names }, "$expr": all(vec![lives(layout, now), sound(), is_user]) }
 }
 
 /// The field of the user, where it is in the session.
