@@ -2,6 +2,8 @@
 //!
 //! As expressions, not as the operators of a query: these look into arrays, and one type of number passes for another.
 
+use std::sync::Arc;
+
 use cloakroom::Timestamp;
 use cloakroom::record::{StoreKey, UserId};
 use cloakroom::store::{Guard, Token};
@@ -18,7 +20,7 @@ use crate::layout::date;
 /// Matches the live session of a key if the guard allows the write, and each sum is one.
 pub(crate) fn writable(
     key: &StoreKey,
-    adds: &[(std::sync::Arc<str>, i64)],
+    adds: &[(Arc<str>, i64)],
     guard: &Guard,
     layout: &ExpressLayout,
     now: Timestamp,
@@ -74,15 +76,23 @@ pub(crate) fn expired(layout: &ExpressLayout, now: Timestamp) -> Document {
     doc! { "$or": [{ &layout.expires_key: past.clone() }, { path(ABSOLUTE_END): past }] }
 }
 
-/// Matches the sessions of a user, and perhaps some others: in a query, an array matches for what is in it.
-pub(crate) fn of_user(user: &UserId, layout: &ExpressLayout) -> Document {
-    match user_field(layout) {
-        Some(field) => doc! { field: { "$in": spellings(user) } },
+/// Matches the live sessions of a user; where a text tells who it is, also others.
+pub(crate) fn of_user(user: &UserId, layout: &ExpressLayout, now: Timestamp) -> Document {
+    if layout.is_text() && layout.user_at.is_some() {
         // What stands in a text the server can only guess, and in an encrypted one nobody.
-        None if layout.user_at.is_some() && layout.crypto.is_some() => Document::new(),
-        None if layout.user_at.is_some() => doc! { SESSION: { "$regex": user_pattern(user.as_str()) } },
-        None => doc! { path(USER): user.as_str() },
+        let filter = match layout.crypto {
+            None => doc! { SESSION: { "$regex": user_pattern(user.as_str()) } },
+            Some(_) => Document::new(),
+        };
+        return live(filter, layout, now);
     }
+    let (field, names) = match user_field(layout) {
+        Some(field) => (field, spellings(user)),
+        None => (path(USER), vec![user.as_str().into()]),
+    };
+    // The query goes by the index, but lets an array pass for what is in it.
+    let is_user = bson!({ "$in": [format!("${field}"), literal(names.clone())] });
+    doc! { field: { "$in": names }, "$expr": all(vec![lives(layout, now), sound(layout), is_user]) }
 }
 
 /// The field of the user, where it is in the session, and that is an object.

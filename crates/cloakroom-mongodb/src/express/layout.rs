@@ -18,6 +18,16 @@ pub(crate) const COLLECTION: &str = "sessions";
 /// Two weeks, as all these stores have it.
 const TTL: Duration = Duration::from_secs(14 * 24 * 60 * 60);
 
+/// When connect-mongo has written the session last, or touched it; with its `touchAfter`.
+pub(crate) const LAST_MODIFIED: &str = "lastModified";
+/// When the session began; with `timestamps` of connect-mongo.
+pub(crate) const CREATED_AT: &str = "createdAt";
+/// The last write; with `timestamps` as well.
+pub(crate) const UPDATED_AT: &str = "updatedAt";
+
+/// The end of what never ends.
+pub(crate) const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
+
 /// JavaScript knows no later date.
 const LAST_DATE: i64 = 8_640_000_000_000_000;
 
@@ -214,17 +224,10 @@ impl ExpressLayout {
     }
 }
 
-/// The end of what never ends.
-pub(crate) const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
-
 /// Whether JavaScript has a date for it. What has none is left out, which to Express is never.
 pub(crate) fn has_date(time: Timestamp) -> bool {
     time.as_millis().unsigned_abs() <= LAST_DATE.unsigned_abs()
 }
-
-pub(crate) const LAST_MODIFIED: &str = "lastModified";
-pub(crate) const CREATED_AT: &str = "createdAt";
-pub(crate) const UPDATED_AT: &str = "updatedAt";
 
 #[cfg(test)]
 mod tests {

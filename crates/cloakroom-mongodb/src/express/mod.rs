@@ -17,6 +17,7 @@ mod text;
 
 mod expression;
 mod filter;
+mod times;
 mod update;
 
 #[cfg(test)]

@@ -5,10 +5,12 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Data, Lifetime, Record, UserId, Value};
 use cloakroom::store::{KeyRules, StoreError};
-use mongodb::bson::{Bson, DateTime, Document, RawBsonRef, RawDocument, bson};
+use mongodb::bson::{Bson, DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, bson, doc};
 
+use super::document::SESSION;
 use super::layout::has_date;
 use crate::error::{corrupt, no_bson, no_place};
+use crate::layout::millis;
 use crate::style::{Style, whole};
 use crate::value::{from_bson, to_bson};
 
@@ -47,7 +49,7 @@ pub(crate) fn read(session: Option<RawBsonRef<'_>>, user_at: Option<&[String]>) 
     let Some(max_age) = MaxAge::read(field(cookie, MAX_AGE)?) else { return Ok(None) };
     let mut data = Data::default();
     for each in session {
-        let (name, value) = each.map_err(|_| corrupt(super::document::SESSION))?;
+        let (name, value) = each.map_err(|_| corrupt(SESSION))?;
         if name != COOKIE {
             data.insert(name, json(value)?);
         }
@@ -108,15 +110,15 @@ pub(crate) fn cookie(attributes: Option<&Value>) -> Result<[Document; 2], StoreE
 }
 
 fn default_attributes() -> Document {
-    mongodb::bson::doc! { "httpOnly": true, "path": "/" }
+    doc! { "httpOnly": true, "path": "/" }
 }
 
 /// The attributes of a cookie as metadata, unless they are express-session's own defaults.
 fn attributes(cookie: &RawDocument) -> Result<Option<Value>, StoreError> {
-    let mut set = mongodb::bson::RawDocumentBuf::new();
+    let mut set = RawDocumentBuf::new();
     let mut count = 0;
     for each in cookie {
-        let (name, value) = each.map_err(|_| corrupt(super::document::SESSION))?;
+        let (name, value) = each.map_err(|_| corrupt(SESSION))?;
         let times = name == MAX_AGE || name == COOKIE_EXPIRES;
         if !times && !matches!(value, RawBsonRef::Null | RawBsonRef::Undefined) {
             set.append_ref(name, value);
@@ -152,12 +154,12 @@ fn user(session: &RawDocument, path: &[String]) -> Result<Option<UserId>, StoreE
 }
 
 fn json(value: RawBsonRef<'_>) -> Result<Value, StoreError> {
-    from_bson(value, Style::JavaScript).map_err(|_| corrupt(super::document::SESSION))
+    from_bson(value, Style::JavaScript).map_err(|_| corrupt(SESSION))
 }
 
 /// A field of a session, or of an object in it.
 pub(crate) fn field<'a>(object: &'a RawDocument, name: &str) -> Result<Option<RawBsonRef<'a>>, StoreError> {
-    object.get(name).map_err(|_| corrupt(super::document::SESSION))
+    object.get(name).map_err(|_| corrupt(SESSION))
 }
 
 /// `originalMaxAge`: milliseconds, or none.
@@ -239,7 +241,7 @@ pub(crate) enum Wanted {
 impl Wanted {
     pub(crate) fn by(lifetime: Lifetime) -> Wanted {
         match (lifetime.idle, lifetime.persistent) {
-            (Some(idle), Some(true)) => Wanted::Exactly(MaxAge::of(crate::layout::millis(idle))),
+            (Some(idle), Some(true)) => Wanted::Exactly(MaxAge::of(millis(idle))),
             (None, Some(true)) => Wanted::UntilIdleEnd,
             _ => Wanted::Exactly(MaxAge::NONE),
         }
@@ -264,5 +266,5 @@ pub(crate) fn says_all(lifetime: Lifetime) -> bool {
 
 /// `originalMaxAge` in the document that a pipeline works on.
 pub(crate) fn max_age() -> Bson {
-    bson!(format!("${}.{COOKIE}.{MAX_AGE}", super::document::SESSION))
+    bson!(format!("${}.{COOKIE}.{MAX_AGE}", SESSION))
 }

@@ -2,13 +2,16 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
     Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
 };
+use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocumentBuf, doc};
+use mongodb::error::Error;
 use mongodb::options::{ReadPreference, ReturnDocument, SelectionCriteria};
 use tokio::sync::OnceCell;
 
@@ -69,11 +72,11 @@ impl ExpressStore {
         self.indexes.get_or_try_init(ensure).await.map(drop)
     }
 
-    fn other_indexes(&self) -> Vec<mongodb::IndexModel> {
+    fn other_indexes(&self) -> Vec<IndexModel> {
         let user = filter::user_field(&self.layout).unwrap_or_else(|| extras::path(extras::USER));
         vec![
             // The very index of Express' own: with another time it would stand in the way of theirs.
-            garbage(&self.layout.expires_key, std::time::Duration::ZERO),
+            garbage(&self.layout.expires_key, Duration::ZERO),
             garbage(&extras::path(extras::ABSOLUTE_END), GRACE),
             partial(doc! { extras::path(extras::PREVIOUS): 1 }),
             partial(doc! { user: 1 }),
@@ -230,7 +233,7 @@ impl ExpressStore {
             return Ok(0);
         }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX).min(SWEPT_AT_ONCE);
-        let failed = |error: mongodb::error::Error| Call::Write.failed(&error);
+        let failed = |error: Error| Call::Write.failed(&error);
         let find = self.place.documents.find(filter::expired(&self.layout, now)).projection(doc! { "_id": 1 });
         let mut found = find.limit(limit).max_time(self.place.deadline).await.map_err(failed)?;
         let mut ids = Vec::new();

@@ -11,14 +11,16 @@ use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, bson, doc};
 
 use super::document::{SESSION, token};
 use super::expression::{all, either, field, is_number, is_type, literal, merged, number, object, without};
+
 use super::extras::{self, EXTRAS};
 use super::filter::spellings;
-use super::layout::{CREATED_AT, ExpressLayout, LAST_MODIFIED, NEVER, UPDATED_AT, has_date};
-use super::session::{self, COOKIE, COOKIE_EXPIRES, MAX_AGE, MaxAge, Wanted, max_age, says_all};
+use super::layout::{CREATED_AT, ExpressLayout, LAST_MODIFIED, NEVER, UPDATED_AT};
+use super::session::{self, COOKIE, COOKIE_EXPIRES, MAX_AGE, says_all};
 use super::text::Patched;
+use super::times::Times;
 use crate::error::{corrupt, no_bson};
 use crate::escape::escape;
-use crate::layout::{date, digest, millis};
+use crate::layout::{date, digest};
 use crate::style::Style;
 use crate::value::to_bson;
 
@@ -159,58 +161,6 @@ fn integer(document: &RawDocument, key: &str) -> Result<Option<Option<i64>>, Sto
     let session = document.get(SESSION).map_err(|_| corrupt(SESSION))?;
     let Some(RawBsonRef::Document(session)) = session else { return Err(corrupt(SESSION)) };
     Ok(session::field(session, key)?.map(|found| Style::JavaScript.integer(found)))
-}
-
-/// The times of a session after the patch, as expressions.
-struct Times {
-    /// Whether the idle end is written.
-    touches: bool,
-    end: Bson,
-    seen_before: Bson,
-    seen: Bson,
-    max_age: Bson,
-}
-
-impl Times {
-    /// With the `originalMaxAge` before and after, where the server can't tell it.
-    fn new(patch: &Patch, layout: &ExpressLayout, now: Timestamp, known: Option<(MaxAge, MaxAge)>) -> Times {
-        let before = format!("${}", layout.expires_key);
-        let to = |end: Timestamp| if has_date(end) { Bson::from(date(end)) } else { "$$REMOVE".into() };
-        let end = match patch.expiry {
-            Expiry::Keep => before.clone().into(),
-            Expiry::Exactly(end) => to(end),
-            Expiry::AtLeast(end) if !has_date(end) => to(end),
-            // What has no end is later than any.
-            Expiry::AtLeast(end) => {
-                let earlier = all(vec![is_type(&*before, "date"), bson!({ "$lt": [&before, date(end)] })]);
-                either(earlier, date(end), &*before)
-            }
-        };
-        let touches = patch.expiry != Expiry::Keep;
-        let max_age_before = known.map_or_else(max_age, |(before, _)| before.bson());
-        let seen_before = seen_before(&before, max_age_before.clone(), layout, now);
-        let seen = if touches { bson!({ "$max": [seen_before.clone(), date(now)] }) } else { seen_before.clone() };
-        let max_age = match (known, patch.lifetime.map(Wanted::by)) {
-            (Some((_, after)), _) => after.bson(),
-            (None, None) => max_age_before,
-            (None, Some(Wanted::Exactly(max_age))) => max_age.bson(),
-            (None, Some(Wanted::UntilIdleEnd)) => {
-                let life = bson!({ "$subtract": [end.clone(), seen.clone()] });
-                let life = bson!({ "$min": [{ "$max": [life, 0_i64] }, MaxAge::WRITTEN] });
-                either(is_type(end.clone(), "date"), number(life), Bson::Null)
-            }
-        };
-        Times { touches, end, seen_before, seen, max_age }
-    }
-}
-
-/// When it was last touched: as this store has written it, or, if the end is another since, as Express must have.
-fn seen_before(end: &str, max_age: Bson, layout: &ExpressLayout, now: Timestamp) -> Bson {
-    let (kept, kept_end) = (format!("${EXTRAS}.{}", extras::SEEN), format!("${EXTRAS}.{}", extras::END));
-    let life = either(is_number(max_age.clone()), bson!({ "$toLong": max_age }), millis(layout.ttl));
-    let touched = either(is_type(end, "date"), bson!({ "$subtract": [end, life] }), date(now));
-    let unmoved = all(vec![bson!({ "$eq": [kept_end, end] }), is_type(&*kept, "date")]);
-    either(unmoved, &*kept, bson!({ "$min": [touched, date(now)] }))
 }
 
 /// The session after the patch, if that changes it.
@@ -384,5 +334,93 @@ fn others(fields: &mut Document, patch: &Patch, layout: &ExpressLayout, now: Tim
     }
     if layout.timestamps && !patch.is_empty() {
         fields.insert(UPDATED_AT, date(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+    fn fields(change: impl FnOnce(&mut Patch)) -> Document {
+        let mut patch = Patch::default();
+        change(&mut patch);
+        Update::new(&patch, &ExpressLayout::connect_mongodb_session(), NOW).unwrap().fields
+    }
+
+    #[test]
+    fn keys_and_values_are_literals() {
+        let fields = fields(|patch| {
+            patch.set("$a.b", Value::serialize("$session").unwrap());
+            patch.set("c", Value::from_json(r#"{"$literal":{"$x":"$$NOW"}}"#).unwrap());
+            patch.unset("$$ROOT");
+        });
+        let others = doc! {
+            "input": { "$objectToArray": "$session" },
+            "as": "field",
+            "cond": { "$not": [{ "$in": ["$$field.k", { "$literal": ["$$ROOT"] }] }] },
+        };
+        let set = doc! { "$a.b": "$session", "c": { "$literal": { "$x": "$$NOW" } } };
+        let session = doc! { "$mergeObjects": [{ "$arrayToObject": { "$filter": others } }, { "$literal": set }] };
+        assert_eq!(fields.get_document("session"), Ok(&session));
+        assert_eq!(fields.keys().collect::<Vec<_>>(), ["session", "cloakroom"]);
+    }
+
+    #[test]
+    fn a_touch_bumps_no_version_and_nothing_changes_nothing() {
+        let update = Update::new(&Patch::default(), &ExpressLayout::connect_mongodb_session(), NOW).unwrap();
+        assert_eq!(update.pipeline(), [doc! { "$set": { "session": "$session" } }]);
+        let touch = fields(|patch| patch.expiry = Expiry::Exactly(Timestamp::from_millis(9_000)));
+        assert_eq!(touch.get_datetime("expires"), Ok(&date(Timestamp::from_millis(9_000))));
+        let written = |fields: &Document| {
+            let parts = fields.get_document("cloakroom").unwrap().get_array("$mergeObjects").unwrap();
+            parts[1].as_document().unwrap().keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(written(&touch), ["s", "e", "c"]);
+        assert_eq!(written(&fields(|patch| patch.set("a", Value::from(1)))), ["v", "c"]);
+    }
+
+    #[test]
+    fn clearing_keeps_the_cookie_and_what_is_added_then_is_set() {
+        let fields = fields(|patch| {
+            patch.clear();
+            patch.add("n", 1 << 31).unwrap();
+        });
+        let set = doc! { "n": 2_147_483_648.0 };
+        let session = doc! { "$mergeObjects": [{ "cookie": "$session.cookie" }, { "$literal": set }] };
+        assert_eq!(fields.get_document("session"), Ok(&session));
+    }
+
+    #[test]
+    fn what_the_layout_has_no_place_for_is_an_error() {
+        let layout = ExpressLayout::connect_mongodb_session();
+        for key in ["cookie", "__proto__", "id", "a\0b"] {
+            for change in
+                [|patch: &mut Patch, key| patch.set(key, Value::from(1)), |patch: &mut Patch, key| patch.unset(key)]
+            {
+                let mut patch = Patch::default();
+                change(&mut patch, key);
+                assert!(Update::new(&patch, &layout, NOW).is_err(), "{key}");
+            }
+        }
+        let mut patch = Patch::default();
+        patch.set("a", Value::from_json(r#"[{"b\u0000":1}]"#).unwrap());
+        assert!(Update::new(&patch, &layout, NOW).is_err());
+    }
+
+    #[test]
+    fn a_user_is_put_where_the_layout_has_them_unless_they_stand_there() {
+        let path = ["passport".to_owned(), "user".to_owned()];
+        for (before, after) in [
+            (doc! {}, doc! { "passport": { "user": "7" } }),
+            (doc! { "passport": { "user": 7, "x": 1 } }, doc! { "passport": { "user": 7, "x": 1 } }),
+            (doc! { "passport": { "user": 8 } }, doc! { "passport": { "user": "7" } }),
+            (doc! { "passport": "text" }, doc! { "passport": { "user": "7" } }),
+        ] {
+            let mut session = before;
+            put_user(&mut session, &path, &UserId::new("7").unwrap());
+            assert_eq!(session, after);
+        }
     }
 }

@@ -118,7 +118,10 @@ async fn a_user_ends_sessions_of_their_own() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_session_escapes_by_a_rotation() {
     scratch(|scratch| async move {
-        let express = std::sync::Arc::new(express(&scratch, ExpressLayout::connect_mongodb_session()));
+        let mut express = express(&scratch, ExpressLayout::connect_mongodb_session());
+        let patient = scratch.store.clone().with_deadline(std::time::Duration::from_secs(60));
+        express.store = patient.with_layout(ExpressLayout::connect_mongodb_session());
+        let express = std::sync::Arc::new(express);
         for _ in 0..10 {
             let (first, mut record) = (key(), record());
             record.user = Some(user("ada"));

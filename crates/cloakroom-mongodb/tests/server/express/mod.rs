@@ -1,5 +1,6 @@
 //! The layouts of Express' session stores.
 
+mod commands;
 mod conformance;
 mod directory;
 mod documents;
