@@ -13,7 +13,7 @@ use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocumentBuf, doc};
 use mongodb::error::Error;
 use mongodb::options::{ReadPreference, ReturnDocument, SelectionCriteria};
-use tokio::sync::OnceCell;
+use tokio::sync::{MutexGuard, OnceCell};
 
 use super::document::{self, DEAD, Reading, SESSION};
 use super::extras::{self, EXTRAS, VERSION};
@@ -21,7 +21,7 @@ use super::filter;
 use super::layout::{CREATED_AT, ExpressLayout};
 use super::session::{COOKIE, KEYS};
 use super::text::TEXT_KEYS;
-use super::turnstile::Turnstiles;
+use super::turnstile::{Turnstiles, pause};
 use super::update::Update;
 use crate::error::{self, Call};
 use crate::index::{self, GRACE, garbage, partial};
@@ -40,7 +40,7 @@ pub struct ExpressStore {
     pub(super) layout: Arc<ExpressLayout>,
     pub(super) transactions: Arc<OnceCell<bool>>,
     indexes: Arc<OnceCell<()>>,
-    pub(super) turnstiles: Turnstiles,
+    turnstiles: Turnstiles,
 }
 
 impl ExpressStore {
@@ -128,7 +128,8 @@ impl ExpressStore {
         now: Timestamp,
     ) -> Result<Applied, StoreError> {
         let told = doc! { "_id": 0, SESSION: 1, extras::path(VERSION): 1 };
-        let mut turn = self.turnstiles.turn(key);
+        let _turn = self.turn(key).await;
+        let mut attempt = 0;
         loop {
             let Step { update, filter } = match self.step(key, patch, guard, now).await? {
                 Ok(step) => step,
@@ -143,7 +144,8 @@ impl ExpressStore {
                 return update.written(&after, &self.layout).map(Applied::Done);
             }
             if self.layout.is_text() {
-                turn.wait().await;
+                pause(key, attempt).await;
+                attempt += 1;
                 continue;
             }
             // If there is no reason by now, another request took it away in between, and the write may succeed.
@@ -154,6 +156,11 @@ impl ExpressStore {
                 None => {}
             }
         }
+    }
+
+    /// Waits for other writes of this process where only one of them can succeed.
+    pub(super) async fn turn(&self, key: &StoreKey) -> Option<MutexGuard<'_, ()>> {
+        if self.layout.is_text() { Some(self.turnstiles.pass(key).await) } else { None }
     }
 
     /// A write, and what it asks of the document. For a text it is made of what was read, and only that lets it through.
