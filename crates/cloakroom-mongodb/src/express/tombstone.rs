@@ -6,7 +6,7 @@ use cloakroom::Timestamp;
 use cloakroom::store::StoreError;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
-use mongodb::options::ReturnDocument;
+use mongodb::options::{ReturnDocument, ValidationAction, ValidationLevel};
 
 use super::ExpressStore;
 use super::document::{DEAD, SESSION};
@@ -73,8 +73,8 @@ impl ExpressStore {
         let mut there = None;
         while collections.advance().await.map_err(failed)? {
             let options = collections.deserialize_current().map_err(failed)?.options;
-            if options.validation_level.is_some_and(|level| level != mongodb::options::ValidationLevel::Strict)
-                || options.validation_action.is_some_and(|action| action != mongodb::options::ValidationAction::Error)
+            if options.validation_level.is_some_and(|level| level != ValidationLevel::Strict)
+                || options.validation_action.is_some_and(|action| action != ValidationAction::Error)
             {
                 tracing::warn!("the collection's validator does not refuse: Express may bring a session back");
             }
