@@ -134,11 +134,12 @@ impl MovingStore {
             }
         }
         for _ in 0..ATTEMPTS {
-            let answer = match self.bring(key, guard, now).await? {
+            let answer = match self.bring(key, patch, guard, now).await? {
                 Brought::InNew(guard) => token::applied(Side::New, self.new.apply(key, patch, &guard, now).await?),
                 Brought::InOld(guard) => token::applied(Side::Old, self.old.apply(key, patch, &guard, now).await?),
                 Brought::Gone => return Ok(Applied::Gone),
                 Brought::Conflict => return Ok(Applied::Conflict),
+                Brought::WrongType => return Ok(Applied::WrongType),
             };
             match (answer, guard) {
                 // Somebody was faster, and that is no reason to refuse.
@@ -167,7 +168,7 @@ impl MovingStore {
             }
         }
         for _ in 0..ATTEMPTS {
-            let answer = match self.bring(old, guard, now).await? {
+            let answer = match self.bring(old, patch, guard, now).await? {
                 Brought::InNew(guard) => {
                     token::rotated(Side::New, self.new.rotate(old, new, patch, &guard, now).await?)
                 }
@@ -177,6 +178,7 @@ impl MovingStore {
                 }
                 Brought::Gone => return Ok(Rotated::Gone),
                 Brought::Conflict => return Ok(Rotated::Conflict),
+                Brought::WrongType => return Ok(Rotated::WrongType),
             };
             match (answer, guard) {
                 (Rotated::Gone | Rotated::Conflict, Guard::Exists) => {}

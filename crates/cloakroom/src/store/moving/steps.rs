@@ -27,11 +27,20 @@ pub(super) enum Brought {
     InOld(Guard),
     Gone,
     Conflict,
+    WrongType,
 }
 
 impl MovingStore {
     /// Finds a session that the new store had not, and moves it there.
-    pub(super) async fn bring(&self, key: &StoreKey, guard: &Guard, now: Timestamp) -> Result<Brought, StoreError> {
+    ///
+    /// A patch that would be refused moves nothing: the token that it came with is to be of use again.
+    pub(super) async fn bring(
+        &self,
+        key: &StoreKey,
+        patch: &Patch,
+        guard: &Guard,
+        now: Timestamp,
+    ) -> Result<Brought, StoreError> {
         for _ in 0..ATTEMPTS {
             let Loaded::Found(found) = self.old.load(key, now).await? else {
                 return Ok(as_asked(self.look(key, now).await?, guard));
@@ -42,6 +51,9 @@ impl MovingStore {
             if !token::is_of_old(guard, &found.token) {
                 return Ok(Brought::Conflict);
             }
+            if patch.apply_to(&mut found.record.clone(), now).is_err() {
+                return Ok(Brought::WrongType);
+            }
             if !self.moves {
                 return Ok(Brought::InOld(Guard::Unchanged(found.token)));
             }
@@ -51,7 +63,7 @@ impl MovingStore {
                     // The mark was guarded by the state that is asked for, and nobody has had the copy since.
                     (Landed::Now(token), Guard::Unchanged(_)) => Brought::InNew(Guard::Unchanged(token)),
                     // Another has helped, and has not written yet. To refuse both would be wrong: one has to win.
-                    (Landed::Before(there), Guard::Unchanged(_)) if is_still(&record, there.record) => {
+                    (Landed::Before(there), Guard::Unchanged(_)) if is_still(&record, &there.record) => {
                         Brought::InNew(Guard::Unchanged(there.token))
                     }
                     (landed, guard) => as_asked(landed, guard),
@@ -164,10 +176,11 @@ fn as_asked(landed: Landed, guard: &Guard) -> Brought {
 }
 
 /// Whether nothing but touches has happened to a record since it was copied.
-fn is_still(record: &Record, mut there: Record) -> bool {
-    marks::hide(&mut there.metadata);
+fn is_still(record: &Record, there: &Record) -> bool {
+    let mut metadata = there.metadata.clone();
+    marks::hide(&mut metadata);
     (&record.data, &record.user, &record.lifetime, &record.metadata)
-        == (&there.data, &there.user, &there.lifetime, &there.metadata)
+        == (&there.data, &there.user, &there.lifetime, &metadata)
 }
 
 /// Over for every clock, so that it does not matter whose lags.
