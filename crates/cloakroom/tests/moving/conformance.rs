@@ -90,6 +90,7 @@ async fn it_conforms_over_the_move_of_every_session() {
         // They look for a session by the handle that it had when it began.
         "an_entry_tells_the_truth",
         "pages_show_each_session_once",
+        "paging_survives_the_end_of_the_last_entry",
         // It draws the same new id in both stores at once.
         "of_a_rotate_and_a_create_onto_one_key_one_is_done",
     ];

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::record::{Expiry, Patch, StoreKey};
-use cloakroom::store::{Applied, Created, Guard, Loaded, MemoryStore, Store};
+use cloakroom::store::{Applied, Created, Guard, Loaded, MemoryStore, SUPERSEDED_FOR, Store};
 
 use super::support::{NOW, World, add, now, record, word};
 
@@ -106,6 +106,24 @@ fn the_first_rotation_is_remembered() {
     for store in [&world.store, &world.staying] {
         assert_eq!(word(&now(store.load(&world.key, NOW)).unwrap()), "Superseded");
     }
+}
+
+/// Otherwise a request that was sent before would throw out who has just logged in, and a late log-out be told as done.
+#[test]
+fn what_was_rotated_in_the_old_store_moves_when_that_is_forgotten_anyway() {
+    let mut world = World::new();
+    let (first, to) = (world.key.clone(), StoreKey::generate().unwrap());
+    assert_eq!(word(&now(world.staying.rotate(&first, &to, &add("n"), &Guard::Exists, NOW)).unwrap()), "Done");
+    world.key = to;
+    assert_eq!(world.found(&world.key).unwrap().metadata, record().metadata);
+    assert_eq!(word(&now(world.store.apply(&world.key, &add("n"), &Guard::Exists, NOW)).unwrap()), "Done");
+    assert_eq!(where_it_is(&world), [true, false]);
+    assert_eq!(word(&now(world.store.load(&first, NOW)).unwrap()), "Superseded");
+    let later = NOW + SUPERSEDED_FOR;
+    assert_eq!(word(&now(world.store.apply(&world.key, &add("n"), &Guard::Exists, later)).unwrap()), "Done");
+    assert_eq!(where_it_is(&world), [false, true]);
+    assert_eq!(world.n(&world.key), Some(3));
+    assert_eq!(world.found(&world.key).unwrap().metadata, record().metadata);
 }
 
 #[test]

@@ -63,13 +63,15 @@ const ATTEMPTS: usize = 64;
 ///   tombstones, or stop them before step 2.
 /// - **A new store that does not rotate in one step** (see [`rotates_in_place`](Capabilities::rotates_in_place)): a crash in the middle
 ///   of a move may end the session, and a log-out in that instant is told that there was none.
-/// - **`Superseded`** of a rotation in the old store is forgotten when the session moves.
+/// - **`Superseded`** of a rotation that a process made which knows the old store alone is forgotten when the session
+///   moves. One that was rotated there by this store stays there for as long as that is remembered.
 /// - **Pages** show a session that moves meanwhile once, twice or not at all; each other one once. Lists and counts
 ///   are right while sessions move.
 /// - A process that dies right after copying leaves the copy. Nobody has a ticket for it, and the directory of this store does
 ///   not show it; the new store's own does, until it expires.
 ///
-/// A moved record has a key of its metadata more, `cloakroom moved from`, which is not shown here and harms nobody later.
+/// A moved record has a key of its metadata more, `cloakroom moved from`, and one that was rotated in the old store
+/// `cloakroom turned`. They are not shown here, and harm nobody later.
 #[derive(Debug)]
 pub struct MovingStore {
     old: Box<dyn Store>,
@@ -93,19 +95,19 @@ impl MovingStore {
     async fn load_now(&self, key: &StoreKey, now: Timestamp) -> Result<Loaded, StoreError> {
         let first = self.new.load(key, now).await?;
         if !matches!(first, Loaded::Missing) {
-            return Ok(moved_in(first));
+            return Ok(shown(Side::New, first));
         }
         let in_old = self.old.load(key, now).await?;
         if let Loaded::Found(found) = &in_old {
             match marks::destination(&found.record.metadata)? {
-                None => return Ok(token::loaded(Side::Old, in_old)),
+                None => return Ok(shown(Side::Old, in_old)),
                 Some(copy) => drop(self.land(&copy, key, now).await?),
             }
         }
         // It may have moved since the first look.
         match (self.new.load(key, now).await?, in_old) {
             (Loaded::Missing, Loaded::Superseded) => Ok(Loaded::Superseded),
-            (second, _) => Ok(moved_in(second)),
+            (second, _) => Ok(shown(Side::New, second)),
         }
     }
 
@@ -174,7 +176,8 @@ impl MovingStore {
                 }
                 Brought::InOld(_) if matches!(self.new.load(new, now).await?, Loaded::Found(_)) => Rotated::Taken,
                 Brought::InOld(guard) => {
-                    token::rotated(Side::Old, self.old.rotate(old, new, patch, &guard, now).await?)
+                    let patch = marks::turned(patch, now);
+                    token::rotated(Side::Old, self.old.rotate(old, new, &patch, &guard, now).await?)
                 }
                 Brought::Gone => return Ok(Rotated::Gone),
                 Brought::Conflict => return Ok(Rotated::Conflict),
@@ -248,12 +251,12 @@ impl Store for MovingStore {
     }
 }
 
-/// What the new store has found, as a user of both sees it.
-fn moved_in(mut loaded: Loaded) -> Loaded {
+/// What a store has found, as a user of both sees it.
+fn shown(side: Side, mut loaded: Loaded) -> Loaded {
     if let Loaded::Found(found) = &mut loaded {
         marks::hide(&mut found.record.metadata);
     }
-    token::loaded(Side::New, loaded)
+    token::loaded(side, loaded)
 }
 
 fn overtaken() -> StoreError {

@@ -23,7 +23,7 @@ const SWEPT_AT_ONCE: usize = 1_000;
 #[derive(Debug)]
 pub(super) enum Brought {
     InNew(Guard),
-    /// Sessions do not move.
+    /// It is not to move, or not yet.
     InOld(Guard),
     Gone,
     Conflict,
@@ -54,10 +54,11 @@ impl MovingStore {
             if patch.apply_to(&mut found.record.clone(), now).is_err() {
                 return Ok(Brought::WrongType);
             }
-            if !self.moves {
+            if !self.moves || marks::is_just_turned(&found.record.metadata, now) {
                 return Ok(Brought::InOld(Guard::Unchanged(found.token)));
             }
-            let record = found.record.clone();
+            let mut record = found.record.clone();
+            marks::hide(&mut record.metadata);
             if let Some(copy) = self.claim(key, found, now).await? {
                 return Ok(match (self.land(&copy, key, now).await?, guard) {
                     // The mark was guarded by the state that is asked for, and nobody has had the copy since.
