@@ -201,6 +201,27 @@ fn of_two_guarded_writes_with_one_token_one_is_done() {
     );
 }
 
+/// Not even by who does not move, and finds nothing where the session was.
+#[test]
+fn a_guarded_write_is_never_told_that_a_session_is_gone_which_moves() {
+    for guarded_rotation in [false, true] {
+        in_all_orders(
+            |world| {
+                let (guard, key, store) = (world.guard(), world.key.clone(), world.staying.clone());
+                let guarded = match guarded_rotation {
+                    false => write(&store, world, guard),
+                    true => Box::pin(async move {
+                        let to = StoreKey::generate().unwrap();
+                        word(&store.rotate(&key, &to, &add("n"), &guard, NOW).await.unwrap())
+                    }),
+                };
+                vec![write(&world.store, world, Guard::Exists), guarded]
+            },
+            |_, answers| assert_ne!(answers[1], "Gone", "{answers:?}"),
+        );
+    }
+}
+
 #[test]
 fn a_write_that_moves_and_a_log_out() {
     in_all_orders(

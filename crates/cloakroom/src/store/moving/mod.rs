@@ -144,8 +144,8 @@ impl MovingStore {
                 Brought::WrongType => return Ok(Applied::WrongType),
             };
             match (answer, guard) {
-                // Somebody was faster, and that is no reason to refuse.
-                (Applied::Gone | Applied::Conflict, Guard::Exists) => {}
+                // Somebody was faster. It may be gone from there since it has moved.
+                (Applied::Gone, _) | (Applied::Conflict, Guard::Exists) => {}
                 (answer, _) => return Ok(answer),
             }
         }
@@ -184,7 +184,7 @@ impl MovingStore {
                 Brought::WrongType => return Ok(Rotated::WrongType),
             };
             match (answer, guard) {
-                (Rotated::Gone | Rotated::Conflict, Guard::Exists) => {}
+                (Rotated::Gone, _) | (Rotated::Conflict, Guard::Exists) => {}
                 (answer, _) => return Ok(answer),
             }
         }
