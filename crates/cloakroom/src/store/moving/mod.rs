@@ -238,7 +238,7 @@ impl Store for MovingStore {
     fn capabilities(&self) -> Capabilities {
         // A rotation is carried out by the store that the session is in then.
         let (old, new) = (self.old.capabilities(), self.new.capabilities());
-        let least = Capabilities::least();
+        let least = Capabilities::least().with_keys(if self.moves { new.keys } else { old.keys });
         if new.remembers_previous_key && (self.moves || old.remembers_previous_key) {
             least.remembering_previous_key()
         } else {
