@@ -19,5 +19,5 @@ mod place;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 
-pub use express::{ExpressLayout, ExpressStore};
+pub use express::{ExpressLayout, ExpressStore, WebCrypto, WebCryptoEncoding, WebCryptoError, WebCryptoOptions};
 pub use store::MongoStore;

@@ -6,12 +6,13 @@ use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Record, StoreKey};
 use cloakroom::store::{Found, StoreError, Token};
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, RawDocumentBuf, doc};
 use sha2::{Digest as _, Sha256};
 
 use super::extras::{self, CREATED, END, EXTRAS, Extras, SEEN, VERSION};
 use super::layout::{CREATED_AT, ExpressLayout, LAST_MODIFIED, UPDATED_AT, has_date};
-use super::session::{self, COOKIE, MAX_AGE, MaxAge, Wanted, field};
+use super::session::{self, COOKIE, MAX_AGE, MaxAge, Session, Wanted, field};
+use super::text::{self, Stored};
 use super::update;
 use crate::error::{corrupt, no_bson};
 use crate::layout::{date, digest, millis};
@@ -43,9 +44,7 @@ pub(crate) fn read(document: &RawDocument, layout: &ExpressLayout, now: Timestam
     if is_dead(document)? || !record.is_live(now) {
         return Ok(Reading::Over);
     }
-    let (Some(id), Some(session)) =
-        (id(document, layout)?, session::read(get(document, SESSION)?, layout.user_at.as_deref())?)
-    else {
+    let (Some(id), Some(session)) = (id(document, layout)?, session_of(document, layout)?) else {
         return Ok(Reading::Broken);
     };
     record.seen = seen(extras, expires, session.max_age, layout, now)?;
@@ -58,7 +57,15 @@ pub(crate) fn read(document: &RawDocument, layout: &ExpressLayout, now: Timestam
     }
     record.metadata = Arc::new(metadata);
     record.data = Arc::new(session.data);
-    Ok(Reading::Live(Found::new(record, token(document)?, handle_of(id))))
+    Ok(Reading::Live(Found::new(record, token(document, layout)?, handle_of(id))))
+}
+
+fn session_of(document: &RawDocument, layout: &ExpressLayout) -> Result<Option<Session>, StoreError> {
+    let session = get(document, SESSION)?;
+    if layout.is_text() {
+        return Ok(text::open(session, layout)?.map(|text| text.read(layout)));
+    }
+    session::read(session, layout.user_at.as_deref())
 }
 
 /// The document of a new record, with its fields in the order in which an upsert of Express leaves them.
@@ -69,11 +76,16 @@ pub(crate) fn new(
     now: Timestamp,
 ) -> Result<RawDocumentBuf, StoreError> {
     let max_age = Wanted::of(record);
-    let mut session = session::document(record, max_age)?;
-    if let (Some(user), Some(path)) = (&record.user, &layout.user_at) {
-        update::put_user(&mut session, path, user);
-    }
-    let mut fields = vec![(SESSION, session.into())];
+    let session = if layout.is_text() {
+        Bson::String(text::new(record, max_age, layout)?)
+    } else {
+        let mut session = session::document(record, max_age)?;
+        if let (Some(user), Some(path)) = (&record.user, &layout.user_at) {
+            update::put_user(&mut session, path, user);
+        }
+        session.into()
+    };
+    let mut fields = vec![(SESSION, session)];
     if has_date(record.idle_end) {
         fields.push((&*layout.expires_key, date(record.idle_end).into()));
     }
@@ -97,10 +109,18 @@ pub(crate) fn new(
 }
 
 /// The state that a session is in: what Express wrote of it, and how often this store did.
-pub(crate) fn token(document: &RawDocument) -> Result<Token, StoreError> {
+pub(crate) fn token(document: &RawDocument, layout: &ExpressLayout) -> Result<Token, StoreError> {
     let mut state = RawDocumentBuf::new();
     if let Some(version) = Extras::of(document)?.get(VERSION)? {
         state.append_ref(VERSION, version);
+    }
+    if layout.is_text() {
+        let text = self::text(document, layout)?.ok_or_else(|| corrupt(SESSION))?;
+        if let Some(millis) = text.max_age().millis() {
+            state.append("m", millis);
+        }
+        state.append("s", text.without_cookie());
+        return Ok(Token::body(state.into_bytes()));
     }
     let Some(RawBsonRef::Document(session)) = get(document, SESSION)? else { return Err(corrupt(SESSION)) };
     if let Some(RawBsonRef::Document(cookie)) = field(session, COOKIE)?
@@ -117,6 +137,17 @@ pub(crate) fn token(document: &RawDocument) -> Result<Token, StoreError> {
     }
     state.append("s", others);
     Ok(Token::body(state.into_bytes()))
+}
+
+/// How often this store has changed it, as it stands there.
+pub(crate) fn version(document: &RawDocument) -> Result<Option<Bson>, StoreError> {
+    let version = Extras::of(document)?.get(VERSION)?;
+    version.map(|version| Bson::try_from(version).map_err(|_| corrupt(EXTRAS))).transpose()
+}
+
+/// The session's text, in the layouts that have one.
+pub(crate) fn text<'a>(document: &'a RawDocument, layout: &ExpressLayout) -> Result<Option<Stored<'a>>, StoreError> {
+    text::open(get(document, SESSION)?, layout)
 }
 
 /// The public name of a key.

@@ -2,6 +2,8 @@
 //!
 //! As expressions, not as the operators of a query: these look into arrays, and one type of number passes for another.
 
+use std::sync::Arc;
+
 use cloakroom::Timestamp;
 use cloakroom::record::{StoreKey, UserId};
 use cloakroom::store::{Guard, Token};
@@ -12,12 +14,13 @@ use super::expression::{all, either, field, is_number, is_type, literal};
 use super::extras::{ABSOLUTE_END, EXTRAS, USER, VERSION, path};
 use super::layout::ExpressLayout;
 use super::session::{COOKIE, MaxAge, max_age};
+use super::text::user_pattern;
 use crate::layout::date;
 
 /// Matches the live session of a key if the guard allows the write, and each sum is one.
 pub(crate) fn writable(
     key: &StoreKey,
-    adds: &[(std::sync::Arc<str>, i64)],
+    adds: &[(Arc<str>, i64)],
     guard: &Guard,
     layout: &ExpressLayout,
     now: Timestamp,
@@ -29,13 +32,41 @@ pub(crate) fn writable(
     tests.extend(adds.iter().map(|(key, by)| sum_exists(key, *by)));
     let mut filter = with_key(key, layout);
     // The tests read fields of a session that is one: on anything else they might fail.
-    filter.insert("$expr", either(all(vec![lives(layout, now), sound()]), all(tests), false));
+    filter.insert("$expr", either(all(vec![lives(layout, now), sound(layout)]), all(tests), false));
     filter
+}
+
+/// Matches the live session of a key if it has the text that was read, or, where the write leaves the text, any.
+pub(crate) fn writable_text(
+    key: &StoreKey,
+    before: Option<(&str, Option<Bson>)>,
+    layout: &ExpressLayout,
+    now: Timestamp,
+) -> Document {
+    let mut tests = vec![lives(layout, now), sound(layout)];
+    if let Some((text, version)) = before {
+        let field = format!("${}", path(VERSION));
+        tests.push(is_text(text));
+        tests.push(version.map_or(is_type(&*field, "missing"), |version| bson!({ "$eq": [&field, literal(version)] })));
+    }
+    let mut filter = with_key(key, layout);
+    filter.insert("$expr", all(tests));
+    filter
+}
+
+/// Adds to a filter that the session has this very text.
+pub(crate) fn with_text(mut filter: Document, text: &str, layout: &ExpressLayout, now: Timestamp) -> Document {
+    filter.insert("$expr", all(vec![lives(layout, now), is_text(text)]));
+    filter
+}
+
+fn is_text(text: &str) -> Bson {
+    bson!({ "$eq": [format!("${SESSION}"), literal(text)] })
 }
 
 /// Adds to a filter that the session lives.
 pub(crate) fn live(mut filter: Document, layout: &ExpressLayout, now: Timestamp) -> Document {
-    filter.insert("$expr", all(vec![lives(layout, now), sound()]));
+    filter.insert("$expr", all(vec![lives(layout, now), sound(layout)]));
     filter
 }
 
@@ -45,17 +76,29 @@ pub(crate) fn expired(layout: &ExpressLayout, now: Timestamp) -> Document {
     doc! { "$or": [{ &layout.expires_key: past.clone() }, { path(ABSOLUTE_END): past }] }
 }
 
-/// Matches the sessions of a user, and perhaps some others: in a query, an array matches for what is in it.
-pub(crate) fn of_user(user: &UserId, layout: &ExpressLayout) -> Document {
-    match user_field(layout) {
-        Some(field) => doc! { field: { "$in": spellings(user) } },
-        None => doc! { path(USER): user.as_str() },
+/// Matches the live sessions of a user; where a text tells who it is, also others.
+pub(crate) fn of_user(user: &UserId, layout: &ExpressLayout, now: Timestamp) -> Document {
+    if layout.is_text() && layout.user_at.is_some() {
+        // What stands in a text the server can only guess, and in an encrypted one nobody.
+        let filter = match layout.crypto {
+            None => doc! { SESSION: { "$regex": user_pattern(user.as_str()) } },
+            Some(_) => Document::new(),
+        };
+        return live(filter, layout, now);
     }
+    let (field, names) = match user_field(layout) {
+        Some(field) => (field, spellings(user)),
+        None => (path(USER), vec![user.as_str().into()]),
+    };
+    // The query goes by the index, but lets an array pass for what is in it.
+    let is_user = bson!({ "$in": [format!("${field}"), literal(names.clone())] });
+    doc! { field: { "$in": names }, "$expr": all(vec![lives(layout, now), sound(layout), is_user]) }
 }
 
-/// The field of the user, where it is in the session.
+/// The field of the user, where it is in the session, and that is an object.
 pub(crate) fn user_field(layout: &ExpressLayout) -> Option<String> {
-    layout.user_at.as_ref().map(|path| format!("{SESSION}.{}", path.join(".")))
+    let path = layout.user_at.as_ref().filter(|_| !layout.is_text());
+    path.map(|path| format!("{SESSION}.{}", path.join(".")))
 }
 
 /// A user as a text, and as the integer that has these digits.
@@ -69,15 +112,19 @@ fn lives(layout: &ExpressLayout, now: Timestamp) -> Bson {
     let ahead = |time: &str| all(vec![is_type(time, "date"), bson!({ "$gt": [time, date(now)] })]);
     let (idle_end, absolute_end) = (format!("${}", layout.expires_key), format!("${}", path(ABSOLUTE_END)));
     let never: &[&str] = if layout.null_is_never() { &["missing", "null"] } else { &["missing"] };
+    let no_extras = bson!({ "$ne": [{ "$type": format!("${EXTRAS}") }, "object"] });
     all(vec![
         bson!({ "$ne": [format!("${DEAD}"), true] }),
         bson!({ "$or": [ahead(&idle_end), { "$in": [{ "$type": idle_end }, never] }] }),
-        bson!({ "$or": [ahead(&absolute_end), is_type(&*absolute_end, "missing")] }),
+        bson!({ "$or": [ahead(&absolute_end), is_type(&*absolute_end, "missing"), no_extras] }),
     ])
 }
 
-/// That Express can load it.
-fn sound() -> Bson {
+/// That Express can load it, as far as the server can tell.
+fn sound(layout: &ExpressLayout) -> Bson {
+    if layout.is_text() {
+        return is_type(format!("${SESSION}"), "string");
+    }
     let bounded = all(vec![
         is_number(max_age()),
         bson!({ "$gte": [max_age(), -MaxAge::READ] }),
@@ -97,7 +144,8 @@ fn is_state(token: &Token) -> Bson {
     let Some(state) = state.and_then(|state| Document::try_from(state).ok()) else { return literal(false) };
     let others = bson!({ "$unsetField": { "field": literal(COOKIE), "input": format!("${SESSION}") } });
     // What is missing in the document is so here too.
-    let found = doc! { VERSION: format!("${EXTRAS}.{VERSION}"), "m": max_age(), "s": others };
+    let version = either(is_type(format!("${EXTRAS}"), "object"), format!("${EXTRAS}.{VERSION}"), "$$REMOVE");
+    let found = doc! { VERSION: version, "m": max_age(), "s": others };
     bson!({ "$eq": [found, literal(state)] })
 }
 

@@ -6,6 +6,7 @@ use cloakroom::Timestamp;
 use cloakroom::store::StoreError;
 use mongodb::bson::RawBsonRef;
 
+use super::WebCrypto;
 use super::document::{DEAD, SESSION};
 use super::extras::EXTRAS;
 use super::session::COOKIE;
@@ -16,6 +17,16 @@ pub(crate) const COLLECTION: &str = "sessions";
 
 /// Two weeks, as all these stores have it.
 const TTL: Duration = Duration::from_secs(14 * 24 * 60 * 60);
+
+/// When connect-mongo has written the session last, or touched it; with its `touchAfter`.
+pub(crate) const LAST_MODIFIED: &str = "lastModified";
+/// When the session began; with `timestamps` of connect-mongo.
+pub(crate) const CREATED_AT: &str = "createdAt";
+/// The last write; with `timestamps` as well.
+pub(crate) const UPDATED_AT: &str = "updatedAt";
+
+/// The end of what never ends.
+pub(crate) const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
 
 /// JavaScript knows no later date.
 const LAST_DATE: i64 = 8_640_000_000_000_000;
@@ -45,6 +56,8 @@ pub struct ExpressLayout {
     pub(crate) tombstones: bool,
     pub(crate) keeps_last_modified: bool,
     pub(crate) timestamps: bool,
+    pub(crate) crypto: Option<WebCrypto>,
+    stringifies: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +77,20 @@ impl ExpressLayout {
         ExpressLayout::new(Package::ConnectMongo)
     }
 
-    /// The layout of this name: `connect-mongodb-session` or `connect-mongo-object`.
+    /// The layout of `connect-mongo` as it is by default: the session as a JSON text.
+    ///
+    /// The server can't change a part of a text. So a write reads it, and tries again where another write came in between;
+    /// and each of the texts is read to find the sessions of a user by [`user_at`](ExpressLayout::user_at).
+    pub fn connect_mongo() -> ExpressLayout {
+        ExpressLayout { stringifies: true, ..ExpressLayout::new(Package::ConnectMongo) }
+    }
+
+    /// The layout of this name: `connect-mongodb-session`, `connect-mongo-object` or `connect-mongo`.
     pub fn by_name(name: &str) -> Option<ExpressLayout> {
         match name {
             "connect-mongodb-session" => Some(ExpressLayout::connect_mongodb_session()),
             "connect-mongo-object" => Some(ExpressLayout::connect_mongo_object()),
+            "connect-mongo" => Some(ExpressLayout::connect_mongo()),
             _ => None,
         }
     }
@@ -83,6 +105,8 @@ impl ExpressLayout {
             tombstones: false,
             keeps_last_modified: false,
             timestamps: false,
+            crypto: None,
+            stringifies: false,
         }
     }
 
@@ -148,6 +172,21 @@ impl ExpressLayout {
         ExpressLayout { timestamps: true, ..self }
     }
 
+    /// That connect-mongo 6 encrypts the sessions by a `cryptoAdapter` of `createWebCryptoAdapter`, whether it stringifies them
+    /// or not.
+    ///
+    /// A session that was encrypted with another key is an error of the store, for that most likely is a wrong secret. To
+    /// find the sessions of a user by [`user_at`](ExpressLayout::user_at), all of the sessions are read.
+    #[must_use]
+    pub fn crypto(self, crypto: WebCrypto) -> ExpressLayout {
+        ExpressLayout { crypto: Some(crypto), ..self }
+    }
+
+    /// Whether the session is one text, which the server can't look into.
+    pub(crate) fn is_text(&self) -> bool {
+        self.stringifies || self.crypto.is_some()
+    }
+
     /// That the fields have names that one document can have.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
         let plain = |name: &str| !name.is_empty() && !name.starts_with('$') && !name.contains(['.', '\0']);
@@ -185,17 +224,10 @@ impl ExpressLayout {
     }
 }
 
-/// The end of what never ends.
-pub(crate) const NEVER: Timestamp = Timestamp::from_millis(i64::MAX);
-
 /// Whether JavaScript has a date for it. What has none is left out, which to Express is never.
 pub(crate) fn has_date(time: Timestamp) -> bool {
     time.as_millis().unsigned_abs() <= LAST_DATE.unsigned_abs()
 }
-
-pub(crate) const LAST_MODIFIED: &str = "lastModified";
-pub(crate) const CREATED_AT: &str = "createdAt";
-pub(crate) const UPDATED_AT: &str = "updatedAt";
 
 #[cfg(test)]
 mod tests {
@@ -205,6 +237,7 @@ mod tests {
     fn a_layout_has_the_name_of_its_package() {
         assert_eq!(ExpressLayout::by_name("connect-mongo-object"), Some(ExpressLayout::connect_mongo_object()));
         assert_eq!(ExpressLayout::by_name("connect-mongodb-session"), Some(ExpressLayout::connect_mongodb_session()));
+        assert_eq!(ExpressLayout::by_name("connect-mongo"), Some(ExpressLayout::connect_mongo()));
         assert_eq!(ExpressLayout::by_name("native"), None);
     }
 

@@ -6,15 +6,24 @@ mod store;
 mod directory;
 mod rotation;
 mod tombstone;
+mod turnstile;
 
 mod document;
 mod extras;
 mod session;
 
+mod crypto;
+mod text;
+
 mod expression;
 mod filter;
+mod times;
 mod update;
 
+#[cfg(test)]
+mod vectors;
+
+pub use crypto::{WebCrypto, WebCryptoEncoding, WebCryptoError, WebCryptoOptions};
 pub(crate) use layout::COLLECTION;
 pub use layout::ExpressLayout;
 pub use store::ExpressStore;

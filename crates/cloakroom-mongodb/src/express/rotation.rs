@@ -14,9 +14,8 @@ use mongodb::options::{ReadPreference, ReturnDocument, SelectionCriteria};
 
 use super::ExpressStore;
 use super::document::{self, SESSION};
-use super::filter;
 use super::layout::ExpressLayout;
-use super::store::Refusal;
+use super::store::{Refusal, Step};
 use super::update::Update;
 use crate::error::{self, Call, corrupt};
 
@@ -38,10 +37,9 @@ enum Turned {
 
 /// One rotation.
 struct Turn<'a> {
-    old: &'a StoreKey,
     new: &'a StoreKey,
     update: Update,
-    guard: &'a Guard,
+    filter: Document,
     now: Timestamp,
 }
 
@@ -54,24 +52,30 @@ impl ExpressStore {
         guard: &Guard,
         now: Timestamp,
     ) -> Result<Rotated, StoreError> {
-        let mut update = Update::new(patch, &self.layout, now)?;
-        update.supersede(old, now);
-        let turn = Turn { old, new, update, guard, now };
         let in_transaction = self.has_transactions().await?;
+        let _turn = self.turn(old).await;
         for attempt in 0_u64.. {
+            let Step { mut update, filter } = match self.step(old, patch, guard, now).await? {
+                Ok(step) => step,
+                Err(Refusal::Gone) => return Ok(Rotated::Gone),
+                Err(Refusal::Conflict) => return Ok(Rotated::Conflict),
+                Err(Refusal::WrongType) => return Ok(Rotated::WrongType),
+            };
+            update.supersede(old, now);
+            let turn = Turn { new, update, filter, now };
             let turned =
                 if in_transaction { self.turn_at_once(&turn).await? } else { self.turn_in_steps(&turn).await? };
             match turned {
                 Turned::Done(after) => {
-                    let written = turn.update.written(&after)?;
+                    let written = turn.update.written(&after, &self.layout)?;
                     return Ok(Rotated::Done { written, handle: document::handle(new) });
                 }
                 Turned::Taken => return Ok(Rotated::Taken),
                 Turned::Again => {
-                    // So that two who got into each other's way don't meet again.
-                    let pause = 1 + attempt.min(20) * u64::from(new.digest()[0] % 16);
-                    tokio::time::sleep(Duration::from_millis(pause)).await;
+                    pause(new, attempt).await;
                 }
+                // What was read has changed since.
+                Turned::Refused if self.layout.is_text() => pause(new, attempt).await,
                 Turned::Refused => match self.refusal(old, &turn.update, guard, now).await? {
                     Some(Refusal::Gone) => return Ok(Rotated::Gone),
                     Some(Refusal::Conflict) => return Ok(Rotated::Conflict),
@@ -88,7 +92,8 @@ impl ExpressStore {
         // Until it is committed, nothing has happened.
         let failed = |error: Error| Call::Read.failed(&error);
         let mut session = self.place.database.client().start_session().await.map_err(failed)?;
-        let start = session.start_transaction().max_commit_time(self.place.deadline);
+        // A commit may be asked for again, and is done once: so one that hangs leaves time for another.
+        let start = session.start_transaction().max_commit_time(self.place.deadline / 4);
         let start = start.selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let concern = self.place.documents.write_concern().cloned();
         start.optional(concern, |start, concern| start.write_concern(concern)).await.map_err(failed)?;
@@ -142,7 +147,7 @@ impl ExpressStore {
         session: Option<&mut ClientSession>,
     ) -> Result<Option<RawDocumentBuf>, Error> {
         let documents = &self.place.documents;
-        let filter = filter::writable(turn.old, turn.update.adds(), turn.guard, &self.layout, turn.now);
+        let filter = turn.filter.clone();
         let told = doc! { "_id": 0, BEFORE: "$$ROOT", NEXT: turn.update.fields().clone() };
         if self.layout.tombstones {
             let bury = documents.find_one_and_update(filter, self.tombstone(turn.now)).upsert(false);
@@ -167,6 +172,12 @@ impl ExpressStore {
         };
         self.transactions.get_or_try_init(ask).await.copied()
     }
+}
+
+/// So that two who got into each other's way don't meet again.
+async fn pause(new: &StoreKey, attempt: u64) {
+    let pause = 1 + attempt.min(20) * u64::from(new.digest()[0] % 16);
+    tokio::time::sleep(Duration::from_millis(pause)).await;
 }
 
 /// A replica set knows them, and so does a sharded cluster.

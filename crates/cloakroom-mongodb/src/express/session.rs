@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use cloakroom::Timestamp;
 use cloakroom::record::{Data, Lifetime, Record, UserId, Value};
-use cloakroom::store::StoreError;
-use mongodb::bson::{Bson, DateTime, Document, RawBsonRef, RawDocument, bson};
+use cloakroom::store::{KeyRules, StoreError};
+use mongodb::bson::{Bson, DateTime, Document, RawBsonRef, RawDocument, RawDocumentBuf, bson, doc};
 
+use super::document::SESSION;
 use super::layout::has_date;
 use crate::error::{corrupt, no_bson, no_place};
+use crate::layout::millis;
 use crate::style::{Style, whole};
 use crate::value::{from_bson, to_bson};
 
@@ -23,9 +25,11 @@ pub(crate) const COOKIE_EXPIRES: &str = "expires";
 pub(crate) const COOKIE_KEYS: [&str; 9] =
     [MAX_AGE, "partitioned", "priority", COOKIE_EXPIRES, "secure", "httpOnly", "domain", "path", "sameSite"];
 
-/// Keys of the session that are something else in JavaScript.
-const RESERVED: [&str; 10] =
-    [COOKIE, "id", "req", "save", "touch", "reload", "destroy", "regenerate", "resetMaxAge", "__proto__"];
+/// What is something else in a session of Express can't be a key, nor what no field can be named.
+pub(crate) const KEYS: KeyRules = KeyRules {
+    reserved: &[COOKIE, "id", "req", "save", "touch", "reload", "destroy", "regenerate", "resetMaxAge", "__proto__"],
+    nul: false,
+};
 
 /// What a session tells, however it is written.
 #[derive(Debug)]
@@ -45,7 +49,7 @@ pub(crate) fn read(session: Option<RawBsonRef<'_>>, user_at: Option<&[String]>) 
     let Some(max_age) = MaxAge::read(field(cookie, MAX_AGE)?) else { return Ok(None) };
     let mut data = Data::default();
     for each in session {
-        let (name, value) = each.map_err(|_| corrupt(super::document::SESSION))?;
+        let (name, value) = each.map_err(|_| corrupt(SESSION))?;
         if name != COOKIE {
             data.insert(name, json(value)?);
         }
@@ -74,14 +78,9 @@ pub(crate) fn document(record: &Record, max_age: MaxAge) -> Result<Document, Sto
     Ok(session)
 }
 
-/// The field of a key that is to be written.
+/// The field of a key that is to be changed.
 pub(crate) fn name(key: &str) -> Result<&str, StoreError> {
-    if RESERVED.contains(&key) || key.contains('\0') { Err(no_place("a key of that name")) } else { Ok(key) }
-}
-
-/// Whether a key can be there at all: what can't need not be removed.
-pub(crate) fn may_stand(key: &str) -> bool {
-    key != COOKIE && !key.contains('\0')
+    if KEYS.allow(key) { Ok(key) } else { Err(no_place("a key of that name")) }
 }
 
 /// The value of a key.
@@ -111,15 +110,15 @@ pub(crate) fn cookie(attributes: Option<&Value>) -> Result<[Document; 2], StoreE
 }
 
 fn default_attributes() -> Document {
-    mongodb::bson::doc! { "httpOnly": true, "path": "/" }
+    doc! { "httpOnly": true, "path": "/" }
 }
 
 /// The attributes of a cookie as metadata, unless they are express-session's own defaults.
 fn attributes(cookie: &RawDocument) -> Result<Option<Value>, StoreError> {
-    let mut set = mongodb::bson::RawDocumentBuf::new();
+    let mut set = RawDocumentBuf::new();
     let mut count = 0;
     for each in cookie {
-        let (name, value) = each.map_err(|_| corrupt(super::document::SESSION))?;
+        let (name, value) = each.map_err(|_| corrupt(SESSION))?;
         let times = name == MAX_AGE || name == COOKIE_EXPIRES;
         if !times && !matches!(value, RawBsonRef::Null | RawBsonRef::Undefined) {
             set.append_ref(name, value);
@@ -155,12 +154,12 @@ fn user(session: &RawDocument, path: &[String]) -> Result<Option<UserId>, StoreE
 }
 
 fn json(value: RawBsonRef<'_>) -> Result<Value, StoreError> {
-    from_bson(value, Style::JavaScript).map_err(|_| corrupt(super::document::SESSION))
+    from_bson(value, Style::JavaScript).map_err(|_| corrupt(SESSION))
 }
 
 /// A field of a session, or of an object in it.
 pub(crate) fn field<'a>(object: &'a RawDocument, name: &str) -> Result<Option<RawBsonRef<'a>>, StoreError> {
-    object.get(name).map_err(|_| corrupt(super::document::SESSION))
+    object.get(name).map_err(|_| corrupt(SESSION))
 }
 
 /// `originalMaxAge`: milliseconds, or none.
@@ -242,7 +241,7 @@ pub(crate) enum Wanted {
 impl Wanted {
     pub(crate) fn by(lifetime: Lifetime) -> Wanted {
         match (lifetime.idle, lifetime.persistent) {
-            (Some(idle), Some(true)) => Wanted::Exactly(MaxAge::of(crate::layout::millis(idle))),
+            (Some(idle), Some(true)) => Wanted::Exactly(MaxAge::of(millis(idle))),
             (None, Some(true)) => Wanted::UntilIdleEnd,
             _ => Wanted::Exactly(MaxAge::NONE),
         }
@@ -267,5 +266,5 @@ pub(crate) fn says_all(lifetime: Lifetime) -> bool {
 
 /// `originalMaxAge` in the document that a pipeline works on.
 pub(crate) fn max_age() -> Bson {
-    bson!(format!("${}.{COOKIE}.{MAX_AGE}", super::document::SESSION))
+    bson!(format!("${}.{COOKIE}.{MAX_AGE}", SESSION))
 }

@@ -2,21 +2,26 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
     Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
 };
-use mongodb::bson::{Bson, Document, RawBsonRef, doc};
+use mongodb::IndexModel;
+use mongodb::bson::{Bson, Document, RawBsonRef, RawDocumentBuf, doc};
+use mongodb::error::Error;
 use mongodb::options::{ReadPreference, ReturnDocument, SelectionCriteria};
-use tokio::sync::OnceCell;
+use tokio::sync::{MutexGuard, OnceCell};
 
 use super::document::{self, DEAD, Reading, SESSION};
 use super::extras::{self, EXTRAS, VERSION};
 use super::filter;
 use super::layout::{CREATED_AT, ExpressLayout};
-use super::session::COOKIE;
+use super::session::{COOKIE, KEYS};
+use super::text::TEXT_KEYS;
+use super::turnstile::{Turnstiles, pause};
 use super::update::Update;
 use crate::error::{self, Call};
 use crate::index::{self, GRACE, garbage, partial};
@@ -35,11 +40,18 @@ pub struct ExpressStore {
     pub(super) layout: Arc<ExpressLayout>,
     pub(super) transactions: Arc<OnceCell<bool>>,
     indexes: Arc<OnceCell<()>>,
+    turnstiles: Turnstiles,
 }
 
 impl ExpressStore {
     pub(crate) fn new(place: Place, layout: ExpressLayout) -> ExpressStore {
-        ExpressStore { place, layout: Arc::new(layout), transactions: Arc::default(), indexes: Arc::default() }
+        ExpressStore {
+            place,
+            layout: Arc::new(layout),
+            transactions: Arc::default(),
+            indexes: Arc::default(),
+            turnstiles: Turnstiles::default(),
+        }
     }
 
     /// Creates the indexes where they are missing, and the validator that [tombstones](ExpressLayout::tombstones) need.
@@ -60,11 +72,11 @@ impl ExpressStore {
         self.indexes.get_or_try_init(ensure).await.map(drop)
     }
 
-    fn other_indexes(&self) -> Vec<mongodb::IndexModel> {
+    fn other_indexes(&self) -> Vec<IndexModel> {
         let user = filter::user_field(&self.layout).unwrap_or_else(|| extras::path(extras::USER));
         vec![
             // The very index of Express' own: with another time it would stand in the way of theirs.
-            garbage(&self.layout.expires_key, std::time::Duration::ZERO),
+            garbage(&self.layout.expires_key, Duration::ZERO),
             garbage(&extras::path(extras::ABSOLUTE_END), GRACE),
             partial(doc! { extras::path(extras::PREVIOUS): 1 }),
             partial(doc! { user: 1 }),
@@ -100,7 +112,9 @@ impl ExpressStore {
         self.ensure_indexes().await?;
         let document = document::new(key, record, &self.layout, now)?;
         match self.place.documents.insert_one(&document).await {
-            Ok(_) => Ok(Created::Done { token: document::token(&document)?, handle: document::handle(key) }),
+            Ok(_) => {
+                Ok(Created::Done { token: document::token(&document, &self.layout)?, handle: document::handle(key) })
+            }
             Err(error) if error::is_taken(&error, &self.layout.id_field) => Ok(Created::Taken),
             Err(error) => Err(Call::Write.failed(&error)),
         }
@@ -113,15 +127,26 @@ impl ExpressStore {
         guard: &Guard,
         now: Timestamp,
     ) -> Result<Applied, StoreError> {
-        let update = Update::new(patch, &self.layout, now)?;
         let told = doc! { "_id": 0, SESSION: 1, extras::path(VERSION): 1 };
+        let _turn = self.turn(key).await;
+        let mut attempt = 0;
         loop {
-            let filter = filter::writable(key, update.adds(), guard, &self.layout, now);
+            let Step { update, filter } = match self.step(key, patch, guard, now).await? {
+                Ok(step) => step,
+                Err(Refusal::Gone) => return Ok(Applied::Gone),
+                Err(Refusal::Conflict) => return Ok(Applied::Conflict),
+                Err(Refusal::WrongType) => return Ok(Applied::WrongType),
+            };
             let write = self.place.documents.find_one_and_update(filter, update.pipeline()).upsert(false);
             let write = write.return_document(ReturnDocument::After).projection(told.clone());
             let after = write.max_time(self.place.deadline).await.map_err(|error| Call::Write.failed(&error))?;
             if let Some(after) = after {
-                return update.written(&after).map(Applied::Done);
+                return update.written(&after, &self.layout).map(Applied::Done);
+            }
+            if self.layout.is_text() {
+                pause(key, attempt).await;
+                attempt += 1;
+                continue;
             }
             // If there is no reason by now, another request took it away in between, and the write may succeed.
             match self.refusal(key, &update, guard, now).await? {
@@ -131,6 +156,53 @@ impl ExpressStore {
                 None => {}
             }
         }
+    }
+
+    /// Waits for other writes of this process where only one of them can succeed.
+    pub(super) async fn turn(&self, key: &StoreKey) -> Option<MutexGuard<'_, ()>> {
+        if self.layout.is_text() { Some(self.turnstiles.pass(key).await) } else { None }
+    }
+
+    /// A write, and what it asks of the document. For a text it is made of what was read, and only that lets it through.
+    pub(super) async fn step(
+        &self,
+        key: &StoreKey,
+        patch: &Patch,
+        guard: &Guard,
+        now: Timestamp,
+    ) -> Result<Result<Step, Refusal>, StoreError> {
+        if !self.layout.is_text() {
+            let update = Update::new(patch, &self.layout, now)?;
+            let filter = filter::writable(key, update.adds(), guard, &self.layout, now);
+            return Ok(Ok(Step { update, filter }));
+        }
+        let Some(document) = self.newest(key).await? else { return Ok(Err(Refusal::Gone)) };
+        let (Reading::Live(found), Some(text)) =
+            (document::read(&document, &self.layout, now)?, document::text(&document, &self.layout)?)
+        else {
+            return Ok(Err(Refusal::Gone));
+        };
+        let is_guarded = match guard {
+            Guard::Exists => false,
+            Guard::Unchanged(token) if *token == found.token => true,
+            Guard::Unchanged(_) => return Ok(Err(Refusal::Conflict)),
+        };
+        let Ok(patched) = text.patched(patch, &found.record, &self.layout, now)? else {
+            return Ok(Err(Refusal::WrongType));
+        };
+        let depends = is_guarded || patched.stored.is_some();
+        let version = document::version(&document)?;
+        let filter = filter::writable_text(key, depends.then_some((text.stored, version)), &self.layout, now);
+        let update = Update::of_text(patched, patch, &self.layout, now)?;
+        Ok(Ok(Step { update, filter }))
+    }
+
+    /// The document of a key, as the primary has it: a secondary may not have seen yet what stood in the way.
+    async fn newest(&self, key: &StoreKey) -> Result<Option<RawDocumentBuf>, StoreError> {
+        let find = self.place.documents.find_one(document::with_key(key, &self.layout));
+        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
+        let find = find.max_time(self.place.deadline).selection_criteria(primary);
+        find.await.map_err(|error| Call::Read.failed(&error))
     }
 
     /// Why no session let the update through.
@@ -144,13 +216,7 @@ impl ExpressStore {
         if matches!(guard, Guard::Exists) && update.adds().is_empty() {
             return Ok(Some(Refusal::Gone));
         }
-        let find = self.place.documents.find_one(document::with_key(key, &self.layout));
-        // A secondary may not have seen yet what stood in the way.
-        let primary = SelectionCriteria::ReadPreference(ReadPreference::Primary);
-        let find = find.max_time(self.place.deadline).selection_criteria(primary);
-        let Some(document) = find.await.map_err(|error| Call::Read.failed(&error))? else {
-            return Ok(Some(Refusal::Gone));
-        };
+        let Some(document) = self.newest(key).await? else { return Ok(Some(Refusal::Gone)) };
         let Reading::Live(found) = document::read(&document, &self.layout, now)? else {
             return Ok(Some(Refusal::Gone));
         };
@@ -174,7 +240,7 @@ impl ExpressStore {
             return Ok(0);
         }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX).min(SWEPT_AT_ONCE);
-        let failed = |error: mongodb::error::Error| Call::Write.failed(&error);
+        let failed = |error: Error| Call::Write.failed(&error);
         let find = self.place.documents.find(filter::expired(&self.layout, now)).projection(doc! { "_id": 1 });
         let mut found = find.limit(limit).max_time(self.place.deadline).await.map_err(failed)?;
         let mut ids = Vec::new();
@@ -195,12 +261,19 @@ impl ExpressStore {
     /// All of a document but the application's keys.
     pub(super) fn summary(&self) -> Document {
         let mut fields = doc! { "_id": 1, &self.layout.id_field: 1, &self.layout.expires_key: 1 };
-        fields.extend(doc! { DEAD: 1, CREATED_AT: 1, EXTRAS: 1, format!("{SESSION}.{COOKIE}"): 1 });
+        let session = if self.layout.is_text() { SESSION.to_owned() } else { format!("{SESSION}.{COOKIE}") };
+        fields.extend(doc! { DEAD: 1, CREATED_AT: 1, EXTRAS: 1, session: 1 });
         if let Some(user) = filter::user_field(&self.layout) {
             fields.insert(user, 1);
         }
         fields
     }
+}
+
+/// A write that is ready to be sent.
+pub(super) struct Step {
+    pub(super) update: Update,
+    pub(super) filter: Document,
 }
 
 /// Why an update was not made.
@@ -249,7 +322,8 @@ impl Store for ExpressStore {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities::least().remembering_previous_key()
+        let keys = if self.layout.is_text() { &TEXT_KEYS } else { &KEYS };
+        Capabilities::least().remembering_previous_key().with_keys(keys)
     }
 
     fn directory(&self) -> Option<&dyn Directory> {

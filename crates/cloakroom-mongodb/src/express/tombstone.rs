@@ -6,7 +6,7 @@ use cloakroom::Timestamp;
 use cloakroom::store::StoreError;
 use mongodb::bson::{Bson, Document, RawDocumentBuf, doc};
 use mongodb::error::Error;
-use mongodb::options::ReturnDocument;
+use mongodb::options::{ReturnDocument, ValidationAction, ValidationLevel};
 
 use super::ExpressStore;
 use super::document::{DEAD, SESSION};
@@ -49,13 +49,15 @@ impl ExpressStore {
         Ok(self.place.documents.delete_many(filter).await.map_err(failed)?.deleted_count)
     }
 
-    /// What a session becomes: nothing is left of it but its id.
+    /// What a session becomes: nothing is left of it but its id. Express takes null for no session; where there is none at all,
+    /// connect-mongo fails to read it, and answers 500.
     pub(super) fn tombstone(&self, now: Timestamp) -> Vec<Document> {
         let mut mark = doc! { "_id": "$_id" };
         if let Some(id_field) = self.layout.own_id_field() {
             mark.insert(id_field, format!("${id_field}"));
         }
         mark.insert(&self.layout.expires_key, date(now + REMEMBERED));
+        mark.insert(SESSION, Bson::Null);
         mark.insert(DEAD, doc! { "$literal": true });
         vec![doc! { "$replaceWith": mark }]
     }
@@ -73,8 +75,8 @@ impl ExpressStore {
         let mut there = None;
         while collections.advance().await.map_err(failed)? {
             let options = collections.deserialize_current().map_err(failed)?.options;
-            if options.validation_level.is_some_and(|level| level != mongodb::options::ValidationLevel::Strict)
-                || options.validation_action.is_some_and(|action| action != mongodb::options::ValidationAction::Error)
+            if options.validation_level.is_some_and(|level| level != ValidationLevel::Strict)
+                || options.validation_action.is_some_and(|action| action != ValidationAction::Error)
             {
                 tracing::warn!("the collection's validator does not refuse: Express may bring a session back");
             }

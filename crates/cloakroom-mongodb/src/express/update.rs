@@ -11,13 +11,16 @@ use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, bson, doc};
 
 use super::document::{SESSION, token};
 use super::expression::{all, either, field, is_number, is_type, literal, merged, number, object, without};
+
 use super::extras::{self, EXTRAS};
 use super::filter::spellings;
-use super::layout::{CREATED_AT, ExpressLayout, LAST_MODIFIED, NEVER, UPDATED_AT, has_date};
-use super::session::{self, COOKIE, COOKIE_EXPIRES, MAX_AGE, MaxAge, Wanted, max_age, says_all};
+use super::layout::{CREATED_AT, ExpressLayout, LAST_MODIFIED, NEVER, UPDATED_AT};
+use super::session::{self, COOKIE, COOKIE_EXPIRES, MAX_AGE, says_all};
+use super::text::Patched;
+use super::times::Times;
 use crate::error::{corrupt, no_bson};
 use crate::escape::escape;
-use crate::layout::{date, digest, millis};
+use crate::layout::{date, digest};
 use crate::style::Style;
 use crate::value::to_bson;
 
@@ -26,27 +29,33 @@ use crate::value::to_bson;
 pub(crate) struct Update {
     fields: Document,
     adds: Vec<(Arc<str>, i64)>,
+    /// The sums, where they are known before the write.
+    numbers: Option<Numbers>,
 }
 
 impl Update {
     pub(crate) fn new(patch: &Patch, layout: &ExpressLayout, now: Timestamp) -> Result<Update, StoreError> {
-        let times = Times::new(patch, layout, now);
-        let mut fields = Document::new();
-        if let Some(session) = changed_session(patch, layout, &times)? {
-            fields.insert(SESSION, session);
-        }
-        if times.touches {
-            fields.insert(&layout.expires_key, times.end.clone());
-        }
-        if let Some(extras) = changed_extras(patch, layout, &times)? {
-            fields.insert(EXTRAS, extras);
-        }
-        others(&mut fields, patch, layout, now);
+        let times = Times::new(patch, layout, now, None);
+        let session = changed_session(patch, layout, &times)?;
         let adds = patch.changes().filter_map(|(key, change)| match change {
             Change::Add(by) if !patch.clears() => Some((key.clone(), *by)),
             _ => None,
         });
-        Ok(Update { fields, adds: adds.collect() })
+        let fields = changed_fields(session, patch, layout, &times, now)?;
+        Ok(Update { fields, adds: adds.collect(), numbers: None })
+    }
+
+    /// The update that writes a text which was patched already.
+    pub(crate) fn of_text(
+        patched: Patched,
+        patch: &Patch,
+        layout: &ExpressLayout,
+        now: Timestamp,
+    ) -> Result<Update, StoreError> {
+        let times = Times::new(patch, layout, now, Some((patched.max_age_before, patched.max_age)));
+        let session = patched.stored.map(literal);
+        let fields = changed_fields(session, patch, layout, &times, now)?;
+        Ok(Update { fields, adds: Vec::new(), numbers: Some(patched.numbers) })
     }
 
     /// Remembers the key that a rotation ends.
@@ -80,11 +89,15 @@ impl Update {
     }
 
     /// What is to be told of it, from the document after it.
-    pub(crate) fn written(&self, after: &RawDocument) -> Result<Written, StoreError> {
+    pub(crate) fn written(&self, after: &RawDocument, layout: &ExpressLayout) -> Result<Written, StoreError> {
+        let token = token(after, layout)?;
+        if let Some(numbers) = &self.numbers {
+            return Ok(Written::new(token, numbers.clone()));
+        }
         let found = |key: &str| integer(after, key)?.flatten().ok_or_else(|| corrupt(SESSION));
         let numbers =
             self.adds.iter().map(|(key, _)| Ok((key.clone(), found(key)?))).collect::<Result<Numbers, _>>()?;
-        Ok(Written::new(token(after)?, numbers))
+        Ok(Written::new(token, numbers))
     }
 
     /// Whether each key that it adds to holds an integer that leaves room, in a document that was not updated.
@@ -97,6 +110,28 @@ impl Update {
         }
         Ok(true)
     }
+}
+
+/// What each field becomes, the session among them.
+fn changed_fields(
+    session: Option<Bson>,
+    patch: &Patch,
+    layout: &ExpressLayout,
+    times: &Times,
+    now: Timestamp,
+) -> Result<Document, StoreError> {
+    let mut fields = Document::new();
+    if let Some(session) = session {
+        fields.insert(SESSION, session);
+    }
+    if times.touches {
+        fields.insert(&layout.expires_key, times.end.clone());
+    }
+    if let Some(extras) = changed_extras(patch, layout, times)? {
+        fields.insert(EXTRAS, extras);
+    }
+    others(&mut fields, patch, layout, now);
+    Ok(fields)
 }
 
 /// Binds a new session to its user, at the place that the layout has for that.
@@ -128,63 +163,13 @@ fn integer(document: &RawDocument, key: &str) -> Result<Option<Option<i64>>, Sto
     Ok(session::field(session, key)?.map(|found| Style::JavaScript.integer(found)))
 }
 
-/// The times of a session after the patch, as expressions.
-struct Times {
-    /// Whether the idle end is written.
-    touches: bool,
-    end: Bson,
-    seen_before: Bson,
-    seen: Bson,
-    max_age: Bson,
-}
-
-impl Times {
-    fn new(patch: &Patch, layout: &ExpressLayout, now: Timestamp) -> Times {
-        let before = format!("${}", layout.expires_key);
-        let to = |end: Timestamp| if has_date(end) { Bson::from(date(end)) } else { "$$REMOVE".into() };
-        let end = match patch.expiry {
-            Expiry::Keep => before.clone().into(),
-            Expiry::Exactly(end) => to(end),
-            Expiry::AtLeast(end) if !has_date(end) => to(end),
-            // What has no end is later than any.
-            Expiry::AtLeast(end) => {
-                let earlier = all(vec![is_type(&*before, "date"), bson!({ "$lt": [&before, date(end)] })]);
-                either(earlier, date(end), &*before)
-            }
-        };
-        let touches = patch.expiry != Expiry::Keep;
-        let seen_before = seen_before(&before, layout, now);
-        let seen = if touches { bson!({ "$max": [seen_before.clone(), date(now)] }) } else { seen_before.clone() };
-        let max_age = match patch.lifetime.map(Wanted::by) {
-            None => max_age(),
-            Some(Wanted::Exactly(max_age)) => max_age.bson(),
-            Some(Wanted::UntilIdleEnd) => {
-                let life = bson!({ "$subtract": [end.clone(), seen.clone()] });
-                let life = bson!({ "$min": [{ "$max": [life, 0_i64] }, MaxAge::WRITTEN] });
-                either(is_type(end.clone(), "date"), number(life), Bson::Null)
-            }
-        };
-        Times { touches, end, seen_before, seen, max_age }
-    }
-}
-
-/// When it was last touched: as this store has written it, or, if the end is another since, as Express must have.
-fn seen_before(end: &str, layout: &ExpressLayout, now: Timestamp) -> Bson {
-    let (kept, kept_end) = (format!("${EXTRAS}.{}", extras::SEEN), format!("${EXTRAS}.{}", extras::END));
-    let life = either(is_number(max_age()), bson!({ "$toLong": max_age() }), millis(layout.ttl));
-    let touched = either(is_type(end, "date"), bson!({ "$subtract": [end, life] }), date(now));
-    let unmoved = all(vec![bson!({ "$eq": [kept_end, end] }), is_type(&*kept, "date")]);
-    either(unmoved, &*kept, bson!({ "$min": [touched, date(now)] }))
-}
-
 /// The session after the patch, if that changes it.
 fn changed_session(patch: &Patch, layout: &ExpressLayout, times: &Times) -> Result<Option<Bson>, StoreError> {
     let (mut set, mut unset, mut sums) = (Document::new(), Vec::new(), Vec::new());
     for (key, change) in patch.changes() {
         match change {
             Change::Set(value) => drop(set.insert(session::name(key)?, session::bson(value)?)),
-            Change::Unset if session::may_stand(key) => unset.push(Bson::from(&**key)),
-            Change::Unset => {}
+            Change::Unset => unset.push(Bson::from(session::name(key)?)),
             // A key that was just cleared counts as 0.
             Change::Add(by) if patch.clears() => drop(set.insert(session::name(key)?, Style::JavaScript.number(*by))),
             Change::Add(by) => sums.push(doc! { "k": literal(session::name(key)?), "v": sum(key, *by) }),
@@ -349,5 +334,93 @@ fn others(fields: &mut Document, patch: &Patch, layout: &ExpressLayout, now: Tim
     }
     if layout.timestamps && !patch.is_empty() {
         fields.insert(UPDATED_AT, date(now));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_000);
+
+    fn fields(change: impl FnOnce(&mut Patch)) -> Document {
+        let mut patch = Patch::default();
+        change(&mut patch);
+        Update::new(&patch, &ExpressLayout::connect_mongodb_session(), NOW).unwrap().fields
+    }
+
+    #[test]
+    fn keys_and_values_are_literals() {
+        let fields = fields(|patch| {
+            patch.set("$a.b", Value::serialize("$session").unwrap());
+            patch.set("c", Value::from_json(r#"{"$literal":{"$x":"$$NOW"}}"#).unwrap());
+            patch.unset("$$ROOT");
+        });
+        let others = doc! {
+            "input": { "$objectToArray": "$session" },
+            "as": "field",
+            "cond": { "$not": [{ "$in": ["$$field.k", { "$literal": ["$$ROOT"] }] }] },
+        };
+        let set = doc! { "$a.b": "$session", "c": { "$literal": { "$x": "$$NOW" } } };
+        let session = doc! { "$mergeObjects": [{ "$arrayToObject": { "$filter": others } }, { "$literal": set }] };
+        assert_eq!(fields.get_document("session"), Ok(&session));
+        assert_eq!(fields.keys().collect::<Vec<_>>(), ["session", "cloakroom"]);
+    }
+
+    #[test]
+    fn a_touch_bumps_no_version_and_nothing_changes_nothing() {
+        let update = Update::new(&Patch::default(), &ExpressLayout::connect_mongodb_session(), NOW).unwrap();
+        assert_eq!(update.pipeline(), [doc! { "$set": { "session": "$session" } }]);
+        let touch = fields(|patch| patch.expiry = Expiry::Exactly(Timestamp::from_millis(9_000)));
+        assert_eq!(touch.get_datetime("expires"), Ok(&date(Timestamp::from_millis(9_000))));
+        let written = |fields: &Document| {
+            let parts = fields.get_document("cloakroom").unwrap().get_array("$mergeObjects").unwrap();
+            parts[1].as_document().unwrap().keys().cloned().collect::<Vec<_>>()
+        };
+        assert_eq!(written(&touch), ["s", "e", "c"]);
+        assert_eq!(written(&fields(|patch| patch.set("a", Value::from(1)))), ["v", "c"]);
+    }
+
+    #[test]
+    fn clearing_keeps_the_cookie_and_what_is_added_then_is_set() {
+        let fields = fields(|patch| {
+            patch.clear();
+            patch.add("n", 1 << 31).unwrap();
+        });
+        let set = doc! { "n": 2_147_483_648.0 };
+        let session = doc! { "$mergeObjects": [{ "cookie": "$session.cookie" }, { "$literal": set }] };
+        assert_eq!(fields.get_document("session"), Ok(&session));
+    }
+
+    #[test]
+    fn what_the_layout_has_no_place_for_is_an_error() {
+        let layout = ExpressLayout::connect_mongodb_session();
+        for key in ["cookie", "__proto__", "id", "a\0b"] {
+            for change in
+                [|patch: &mut Patch, key| patch.set(key, Value::from(1)), |patch: &mut Patch, key| patch.unset(key)]
+            {
+                let mut patch = Patch::default();
+                change(&mut patch, key);
+                assert!(Update::new(&patch, &layout, NOW).is_err(), "{key}");
+            }
+        }
+        let mut patch = Patch::default();
+        patch.set("a", Value::from_json(r#"[{"b\u0000":1}]"#).unwrap());
+        assert!(Update::new(&patch, &layout, NOW).is_err());
+    }
+
+    #[test]
+    fn a_user_is_put_where_the_layout_has_them_unless_they_stand_there() {
+        let path = ["passport".to_owned(), "user".to_owned()];
+        for (before, after) in [
+            (doc! {}, doc! { "passport": { "user": "7" } }),
+            (doc! { "passport": { "user": 7, "x": 1 } }, doc! { "passport": { "user": 7, "x": 1 } }),
+            (doc! { "passport": { "user": 8 } }, doc! { "passport": { "user": "7" } }),
+            (doc! { "passport": "text" }, doc! { "passport": { "user": "7" } }),
+        ] {
+            let mut session = before;
+            put_user(&mut session, &path, &UserId::new("7").unwrap());
+            assert_eq!(session, after);
+        }
     }
 }
