@@ -58,7 +58,7 @@ pub mod testing;
 
 pub use clock::{Clock, Timestamp};
 pub use middleware::{
-    ConfigError, OnGone, OnOutage, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
+    ConfigError, ExpressOptions, OnGone, OnOutage, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
 };
 pub use record::{Handle, UserId};
 pub use session::{AsKey, Device, Key, Session, SessionError, SessionErrorKind};

@@ -29,8 +29,15 @@ use http::{HeaderMap, HeaderValue, Request, Response};
 use tower_service::Service;
 
 use crate::middleware::mint;
+use crate::record::{SessionId, StoreKey};
 use crate::session::{Session, SessionError};
 use crate::{Clock, SessionLayer, Timestamp};
+
+/// The key of a session id that somebody else has made, such as Express, for the tests of stores. In an application only a signed
+/// ticket leads to a key.
+pub fn key_of_id(id: &str) -> StoreKey {
+    SessionId::from_ticket(id).into()
+}
 
 /// The cookies of one browser, for requests that never leave the process.
 ///

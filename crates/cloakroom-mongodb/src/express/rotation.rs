@@ -92,7 +92,8 @@ impl ExpressStore {
         // Until it is committed, nothing has happened.
         let failed = |error: Error| Call::Read.failed(&error);
         let mut session = self.place.database.client().start_session().await.map_err(failed)?;
-        let start = session.start_transaction().max_commit_time(self.place.deadline);
+        // A commit may be asked for again, and is done once: so one that hangs leaves time for another.
+        let start = session.start_transaction().max_commit_time(self.place.deadline / 4);
         let start = start.selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary));
         let concern = self.place.documents.write_concern().cloned();
         start.optional(concern, |start, concern| start.write_concern(concern)).await.map_err(failed)?;

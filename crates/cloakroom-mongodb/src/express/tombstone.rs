@@ -49,13 +49,15 @@ impl ExpressStore {
         Ok(self.place.documents.delete_many(filter).await.map_err(failed)?.deleted_count)
     }
 
-    /// What a session becomes: nothing is left of it but its id.
+    /// What a session becomes: nothing is left of it but its id. Express takes null for no session; where there is none at all,
+    /// connect-mongo fails to read it, and answers 500.
     pub(super) fn tombstone(&self, now: Timestamp) -> Vec<Document> {
         let mut mark = doc! { "_id": "$_id" };
         if let Some(id_field) = self.layout.own_id_field() {
             mark.insert(id_field, format!("${id_field}"));
         }
         mark.insert(&self.layout.expires_key, date(now + REMEMBERED));
+        mark.insert(SESSION, Bson::Null);
         mark.insert(DEAD, doc! { "$literal": true });
         vec![doc! { "$replaceWith": mark }]
     }

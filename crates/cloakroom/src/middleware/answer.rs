@@ -5,7 +5,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use super::config::{Config, OnGone};
 use super::ticket;
-use crate::session::{Session, SessionError, SessionErrorKind, TicketDue};
+use crate::session::{CookieDue, Session, SessionError, SessionErrorKind};
 
 /// What shared caches obey beside `Cache-Control` and `…-Cache-Control`.
 const SHARED_CACHES: [&str; 2] = ["edge-control", "surrogate-control"];
@@ -86,10 +86,10 @@ fn instead<B: Default>(status: StatusCode, kind: Option<SessionErrorKind>) -> Re
 
 fn set_cookie(config: &Config, session: &Session, headers: &mut HeaderMap) -> Result<(), crate::cookie::CookieError> {
     vary_by_cookie(headers);
-    let line = match session.ticket_due() {
-        (TicketDue::Issue, Some(ticket)) => ticket::issue(config, &ticket)?,
-        (TicketDue::Remove, _) => ticket::take_back(config)?,
-        _ => return Ok(()),
+    let line = match session.cookie_due() {
+        CookieDue::Issue(ticket) => ticket::issue(config, &ticket)?,
+        CookieDue::Remove(metadata) => ticket::take_back(config, &metadata)?,
+        CookieDue::Nothing => return Ok(()),
     };
     remove_cookies_named(config.cookie.name().as_str(), headers);
     headers.append(SET_COOKIE, line);

@@ -6,10 +6,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::attributes::Attributes;
+use super::express::{COOKIE, ExpressOptions};
 use super::service::SessionLayer;
 use crate::clock::Clock;
-use crate::cookie::{CookieError, CookieName, CookieValue, KeyRing, Priority, SameSite, SetCookie};
-use crate::session::{Breaker, Policy, Queues, Settings};
+use crate::cookie::{CookieError, CookieName, KeyRing, Priority, SameSite, SetCookie};
+use crate::record::{Lifetime, Value, ValueError};
+use crate::session::{Breaker, Policy, Queues, Renewal, Settings};
 use crate::store::Store;
 
 /// What a layer knows, checked.
@@ -22,6 +25,8 @@ pub(crate) struct Config {
     pub(crate) persistent: bool,
     pub(crate) on_gone: OnGone,
     pub(crate) on_outage: OnOutage,
+    /// Whether it stands in for express-session: the cookie's end is the idle end, and its attributes are kept with each session.
+    pub(crate) is_express: bool,
 }
 
 /// What the client gets if the session was gone when the handler's changes were to be written.
@@ -73,15 +78,12 @@ pub struct SessionLayerBuilder {
     policy: Policy,
     deadline: Duration,
     name: CookieName,
-    path: Cow<'static, str>,
-    domain: Option<Cow<'static, str>>,
-    same_site: SameSite,
-    priority: Option<Priority>,
-    partitioned: bool,
+    attributes: Attributes,
     insecure_http: bool,
     persistent: bool,
     on_gone: OnGone,
     on_outage: OnOutage,
+    is_express: bool,
 }
 
 const DEFAULT_NAME: CookieName = CookieName::from_static("__Host-sid");
@@ -90,7 +92,8 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 
 impl SessionLayerBuilder {
     pub(super) fn new(store: Arc<dyn Store>, keys: KeyRing) -> SessionLayerBuilder {
-        let policy = Policy { idle: HOUR, absolute: 24 * HOUR, size_limit: 64 * 1024, keys: store.capabilities().keys };
+        let keys_allowed = store.capabilities().keys;
+        let policy = Policy { keys: keys_allowed, ..Policy::new(HOUR, 24 * HOUR, 64 * 1024) };
         SessionLayerBuilder {
             store,
             keys,
@@ -98,16 +101,24 @@ impl SessionLayerBuilder {
             policy,
             deadline: Duration::from_secs(2),
             name: DEFAULT_NAME,
-            path: Cow::Borrowed("/"),
-            domain: None,
-            same_site: SameSite::Lax,
-            priority: None,
-            partitioned: false,
+            attributes: Attributes { secure: true, same_site: Some(SameSite::Lax), ..Attributes::default() },
             insecure_http: false,
             persistent: false,
             on_gone: OnGone::default(),
             on_outage: OnOutage::default(),
+            is_express: false,
         }
+    }
+
+    pub(super) fn express(store: Arc<dyn Store>, options: ExpressOptions) -> SessionLayerBuilder {
+        let idle = options.max_age.unwrap_or(options.ttl);
+        let mut builder = SessionLayerBuilder::new(store, options.keys);
+        builder.policy.idle = idle;
+        // Express knows none.
+        builder.policy.absolute = Duration::MAX;
+        builder.policy.renewal = if options.rolling { Renewal::WithTouches } else { Renewal::WithChanges };
+        builder.persistent = options.max_age.is_some();
+        SessionLayerBuilder { name: options.name, attributes: options.attributes, is_express: true, ..builder }
     }
 
     /// A session that nobody uses for this long ends (default: 1 hour). It may end early by a tenth of that, at most by
@@ -179,32 +190,32 @@ impl SessionLayerBuilder {
 
     /// The Path of the session cookie (default: `/`). Other paths need a name without `__Host-`.
     pub fn path(mut self, path: impl Into<Cow<'static, str>>) -> SessionLayerBuilder {
-        self.path = path.into();
+        self.attributes.path = path.into();
         self
     }
 
     /// The Domain of the session cookie, which shares it with all subdomains (default: none, the host alone). Needs a name
     /// without `__Host-`.
     pub fn domain(mut self, domain: impl Into<Cow<'static, str>>) -> SessionLayerBuilder {
-        self.domain = Some(domain.into());
+        self.attributes.domain = Some(domain.into());
         self
     }
 
     /// When other sites' requests carry the session cookie (default: Lax, on top-level navigation only).
     pub fn same_site(mut self, same_site: SameSite) -> SessionLayerBuilder {
-        self.same_site = same_site;
+        self.attributes.same_site = Some(same_site);
         self
     }
 
     /// The Priority of the session cookie, by which Chromium chooses what to evict first (default: none).
     pub fn priority(mut self, priority: Priority) -> SessionLayerBuilder {
-        self.priority = Some(priority);
+        self.attributes.priority = Some(priority);
         self
     }
 
     /// Keeps a cookie jar of its own for each site that embeds this one (CHIPS; default: off).
     pub fn partitioned(mut self, partitioned: bool) -> SessionLayerBuilder {
-        self.partitioned = partitioned;
+        self.attributes.partitioned = partitioned;
         self
     }
 
@@ -219,6 +230,7 @@ impl SessionLayerBuilder {
     /// it. Whoever shares the network can then take over sessions.
     pub fn insecure_http(mut self) -> SessionLayerBuilder {
         self.insecure_http = true;
+        self.attributes.secure = false;
         self
     }
 
@@ -256,10 +268,19 @@ impl SessionLayerBuilder {
             return Err(ConfigError(Fault::IdleBeyondAbsolute));
         }
         let cookie = self.cookie().map_err(|error| ConfigError(Fault::Cookie(error)))?;
+        let mut policy = self.policy;
+        if self.is_express && self.persistent {
+            // Express keeps it with each session.
+            policy.lifetime = Lifetime { idle: Some(idle), persistent: Some(true) };
+        }
+        let kept = self.is_express.then(|| Value::serialize(&self.attributes.to_express())).transpose();
+        let kept = kept.map_err(|error| ConfigError(Fault::Kept(error)))?;
+        let metadata = Arc::new(kept.into_iter().map(|attributes| (COOKIE, attributes)).collect());
         let settings = Settings {
             store: self.store,
             clock: self.clock,
-            policy: self.policy,
+            policy,
+            metadata,
             deadline: self.deadline,
             breaker: Breaker::new(),
             queues: Queues::default(),
@@ -268,9 +289,10 @@ impl SessionLayerBuilder {
             settings: Arc::new(settings),
             keys: self.keys,
             cookie,
-            persistent: self.persistent,
+            persistent: self.persistent && !self.is_express,
             on_gone: self.on_gone,
             on_outage: self.on_outage,
+            is_express: self.is_express,
         };
         Ok(SessionLayer::from_config(config))
     }
@@ -282,20 +304,7 @@ impl SessionLayerBuilder {
             }
             _ => self.name.clone(),
         };
-        let mut cookie = SetCookie::new(name, CookieValue::verbatim("")?)?
-            .path(self.path.clone())?
-            .http_only(true)
-            .secure(!self.insecure_http)
-            .same_site(self.same_site)
-            .partitioned(self.partitioned);
-        if let Some(domain) = &self.domain {
-            cookie = cookie.domain(domain.clone())?;
-        }
-        if let Some(priority) = self.priority {
-            cookie = cookie.priority(priority);
-        }
-        cookie.to_header_value()?;
-        Ok(cookie)
+        self.attributes.cookie(name)
     }
 }
 
@@ -306,6 +315,7 @@ pub struct ConfigError(Fault);
 #[derive(Debug)]
 enum Fault {
     Cookie(CookieError),
+    Kept(ValueError),
     ZeroTimeout,
     IdleBeyondAbsolute,
 }
@@ -313,6 +323,7 @@ enum Fault {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
+            Fault::Kept(_) => "the cookie's attributes can't be kept with the sessions",
             Fault::Cookie(_) => "browsers would refuse this session cookie",
             Fault::ZeroTimeout => "a timeout of zero would end each session at once",
             Fault::IdleBeyondAbsolute => "the idle timeout is longer than the absolute timeout",
@@ -324,6 +335,7 @@ impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
             Fault::Cookie(error) => Some(error),
+            Fault::Kept(error) => Some(error),
             Fault::ZeroTimeout | Fault::IdleBeyondAbsolute => None,
         }
     }

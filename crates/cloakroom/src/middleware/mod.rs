@@ -5,18 +5,21 @@
 //! [`answer`] decides what the client gets.
 
 mod answer;
+mod attributes;
 mod config;
+mod express;
 mod future;
 mod load;
 mod service;
 mod ticket;
 
 pub use config::{ConfigError, OnGone, OnOutage, SessionLayerBuilder};
+pub use express::ExpressOptions;
 pub use future::ResponseFuture;
 pub use service::{SessionLayer, SessionService};
 
 #[cfg(feature = "testing")]
-use crate::session::Patience;
+use crate::session::{CookieDue, Patience};
 
 #[cfg(feature = "axum")]
 pub(crate) use answer::instead_of;
@@ -31,6 +34,8 @@ pub(crate) async fn mint(
     let session = crate::Session::empty(config.settings.clone(), Patience::new(config.settings.deadline), false);
     fill(&session)?;
     session.clone().commit().await?;
-    let (_, ticket) = session.ticket_due();
-    Ok(ticket.and_then(|ticket| ticket::issue(config, &ticket).ok()))
+    Ok(match session.cookie_due() {
+        CookieDue::Issue(ticket) => ticket::issue(config, &ticket).ok(),
+        CookieDue::Nothing | CookieDue::Remove(_) => None,
+    })
 }

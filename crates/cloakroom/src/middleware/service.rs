@@ -8,6 +8,7 @@ use tower_layer::Layer;
 use tower_service::Service;
 
 use super::config::{Config, ConfigError, SessionLayerBuilder};
+use super::express::ExpressOptions;
 use super::future::ResponseFuture;
 use super::load::Slot;
 use crate::cookie::KeyRing;
@@ -58,6 +59,17 @@ impl SessionLayer {
     /// cookies.
     pub fn builder(store: impl Store, keys: KeyRing) -> SessionLayerBuilder {
         SessionLayerBuilder::new(Arc::new(store), keys)
+    }
+
+    /// A layer that stands in for express-session, with the options of the Express application beside it: both then serve the same
+    /// sessions. `store` is one in the layout of that application's store, such as `ExpressStore` of `cloakroom-mongodb`.
+    ///
+    /// The settings of the builder are those of the options, and no absolute timeout, since Express knows none; what the options
+    /// don't name is as with [`builder`](SessionLayer::builder).
+    ///
+    /// Where a session is kept with cookie attributes of its own, as Express keeps them, its cookie is sent with these.
+    pub fn express(store: impl Store, options: ExpressOptions) -> SessionLayerBuilder {
+        SessionLayerBuilder::express(Arc::new(store), options)
     }
 
     pub(super) fn from_config(config: Config) -> SessionLayer {

@@ -1,11 +1,15 @@
 //! The session cookie: `s:<id>.<signature>`, percent-encoded, as Express signs it.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderValue};
 use memchr::{memchr, memrchr};
 
+use super::attributes::Attributes;
 use super::config::Config;
-use crate::cookie::{self, CookieError, CookieValue};
-use crate::record::{SessionId, StoreKey};
+use super::express::COOKIE;
+use crate::cookie::{self, CookieError, CookieValue, SetCookie};
+use crate::record::{Data, SessionId, StoreKey};
 use crate::session::Ticket;
 
 /// How many cookies of the name are tried. A browser sends several where cookies of other paths or domains have the same
@@ -70,14 +74,34 @@ fn split(raw: &[u8]) -> Option<(&str, [u8; 43])> {
 /// The Set-Cookie line that hands out a ticket.
 pub(crate) fn issue(config: &Config, ticket: &Ticket) -> Result<HeaderValue, CookieError> {
     let value = CookieValue::encode(config.keys.express_sign(ticket.key.plain()))?;
-    let mut cookie = config.cookie.clone().with_value(value);
+    let mut cookie = cookie_of(config, &ticket.metadata).into_owned().with_value(value);
     if ticket.persistent.unwrap_or(config.persistent) {
-        cookie = cookie.expires(ticket.end.into());
+        // Where it follows the idle end, it is sent again when that moves.
+        let end = if config.is_express { ticket.idle_end } else { ticket.absolute_end };
+        cookie = cookie.expires(end.into());
     }
     cookie.to_header_value_at(config.settings.clock.now().into())
 }
 
 /// The Set-Cookie line that takes the ticket away.
-pub(super) fn take_back(config: &Config) -> Result<HeaderValue, CookieError> {
-    config.cookie.removal().to_header_value()
+pub(super) fn take_back(config: &Config, metadata: &Data) -> Result<HeaderValue, CookieError> {
+    cookie_of(config, metadata).removal().to_header_value()
+}
+
+/// The session cookie without a value, with the attributes that this session's has: the layer's own but where Express keeps them
+/// with the session.
+fn cookie_of<'a>(config: &'a Config, metadata: &Data) -> Cow<'a, SetCookie> {
+    let own = metadata.get(COOKIE).filter(|_| config.is_express);
+    match own.map(|kept| Attributes::from_express(kept).cookie(config.cookie.name().clone())) {
+        None => Cow::Borrowed(&config.cookie),
+        Some(Ok(cookie)) => Cow::Owned(cookie),
+        Some(Err(error)) => {
+            let error = &error as &dyn std::error::Error;
+            tracing::warn!(
+                error,
+                "a session's own cookie attributes are none that a browser takes: the layer's are sent"
+            );
+            Cow::Borrowed(&config.cookie)
+        }
+    }
 }

@@ -18,10 +18,9 @@ pub use key::{AsKey, Key};
 
 pub(crate) use breaker::Breaker;
 pub(crate) use deadline::{Elapsed, Patience};
-pub(crate) use policy::Policy;
+pub(crate) use policy::{Policy, Renewal};
 pub(crate) use queue::Queues;
 pub(crate) use settings::Settings;
-pub(crate) use state::TicketDue;
 
 use std::fmt;
 use std::sync::{Arc, Mutex};
@@ -31,9 +30,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::policy::Remember;
-use self::state::{Own, State};
+use self::state::{Live, Own, State, TicketDue};
 use crate::clock::Timestamp;
-use crate::record::{Handle, IdError, Lifetime, StoreKey, UserId, Value};
+use crate::record::{Data, Handle, IdError, Lifetime, StoreKey, UserId, Value};
 use crate::store::Found;
 
 /// The session of one request: values of one browser, kept on the server.
@@ -421,25 +420,38 @@ impl Session {
         self.0.state().is_rotated()
     }
 
-    /// What the response has to say about the ticket, with what goes into it if it is to be issued.
-    pub(crate) fn ticket_due(&self) -> (TicketDue, Option<Ticket>) {
+    /// What the response has to say about the session cookie.
+    pub(crate) fn cookie_due(&self) -> CookieDue {
         let state = self.0.state();
-        let due = state.ticket_due();
-        let live = state.live().filter(|_| due == TicketDue::Issue);
-        let ticket = live.map(|live| Ticket {
-            key: live.key.clone(),
-            end: live.record.absolute_end,
-            persistent: live.record.lifetime.persistent,
-        });
-        (due, ticket)
+        match (state.ticket_due(), state.live()) {
+            (TicketDue::Issue, Some(Live { key, record, .. })) => CookieDue::Issue(Ticket {
+                key: key.clone(),
+                idle_end: record.idle_end,
+                absolute_end: record.absolute_end,
+                persistent: record.lifetime.persistent,
+                metadata: record.metadata.clone(),
+            }),
+            (TicketDue::Remove, _) => CookieDue::Remove(state.metadata_of_ended().cloned().unwrap_or_default()),
+            _ => CookieDue::Nothing,
+        }
     }
+}
+
+/// What a response has to say about the session cookie.
+pub(crate) enum CookieDue {
+    Nothing,
+    Issue(Ticket),
+    /// With the metadata of the session that was ended.
+    Remove(Arc<Data>),
 }
 
 /// What goes into a session cookie.
 pub(crate) struct Ticket {
     pub(crate) key: StoreKey,
-    pub(crate) end: Timestamp,
+    pub(crate) idle_end: Timestamp,
+    pub(crate) absolute_end: Timestamp,
     pub(crate) persistent: Option<bool>,
+    pub(crate) metadata: Arc<Data>,
 }
 
 /// Futures of handlers hold those that they wait for, and are moved about; so a large one stays where it is.

@@ -17,6 +17,21 @@ pub(crate) struct Policy {
     pub(crate) size_limit: usize,
     /// What the store can keep.
     pub(crate) keys: &'static KeyRules,
+    /// The lifetime of sessions for which the application has chosen none.
+    pub(crate) lifetime: Lifetime,
+    pub(crate) renewal: Renewal,
+}
+
+/// When the cookie of a persistent session is sent again though nothing of it but its end has changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// Never: it carries the absolute end, which no touch moves.
+    #[default]
+    Never,
+    /// It carries the idle end, and is sent again when the session was changed.
+    WithChanges,
+    /// It carries the idle end, and is sent again when that has moved.
+    WithTouches,
 }
 
 /// A lifetime that the application has chosen for one session.
@@ -27,6 +42,12 @@ pub(crate) struct Remember {
 }
 
 impl Policy {
+    /// Rules of which the rest is as usual.
+    pub(crate) const fn new(idle: Duration, absolute: Duration, size_limit: usize) -> Policy {
+        let lifetime = Lifetime { idle: None, persistent: None };
+        Policy { idle, absolute, size_limit, keys: &KeyRules::ANY, lifetime, renewal: Renewal::Never }
+    }
+
     /// A record that begins now.
     pub(super) fn new_record(&self, remember: Option<Remember>, now: Timestamp) -> Record {
         let (lifetime, absolute_end) = self.fresh_life(remember, now);
@@ -54,8 +75,18 @@ impl Policy {
         now.since(record.seen) >= interval
     }
 
+    /// Whether a patch that was stored is a reason to send the record's cookie again.
+    pub(super) fn renews_cookie(&self, patch: &Patch, record: &Record) -> bool {
+        record.lifetime.persistent == Some(true)
+            && match self.renewal {
+                Renewal::Never => false,
+                Renewal::WithChanges => patch.changes_data(),
+                Renewal::WithTouches => !patch.is_empty(),
+            }
+    }
+
     fn fresh_life(&self, remember: Option<Remember>, now: Timestamp) -> (Lifetime, Timestamp) {
-        let lifetime = remember.map(|remember| remember.lifetime).unwrap_or_default();
+        let lifetime = remember.map_or(self.lifetime, |remember| remember.lifetime);
         let absolute = remember.and_then(|remember| remember.absolute).unwrap_or(self.absolute);
         (lifetime, now + absolute)
     }

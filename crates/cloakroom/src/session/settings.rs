@@ -7,6 +7,7 @@ use super::breaker::Breaker;
 use super::policy::Policy;
 use super::queue::Queues;
 use crate::clock::Clock;
+use crate::record::Data;
 use crate::store::{Store, StoreError, StoreErrorKind, StoreFuture};
 
 /// The store and the rules of a layer's sessions.
@@ -15,6 +16,8 @@ pub(crate) struct Settings {
     pub(crate) store: Arc<dyn Store>,
     pub(crate) clock: Clock,
     pub(crate) policy: Policy,
+    /// What new records have as their metadata.
+    pub(crate) metadata: Arc<Data>,
     /// How long one request may wait for the store, all in all.
     pub(crate) deadline: Duration,
     pub(crate) breaker: Breaker,

@@ -28,6 +28,8 @@ pub(crate) struct State {
     /// A touch met somebody else's change, and is left to the next request.
     touched_by_others: bool,
     ticket: TicketDue,
+    /// The metadata of the session that was ended, which may tell what its cookie was like.
+    metadata_of_ended: Option<Arc<Data>>,
     /// This request has given the session a new id, which its browser does not know yet.
     rotated: bool,
     phase: Phase,
@@ -139,6 +141,7 @@ impl State {
             refused: false,
             touched_by_others: false,
             ticket: TicketDue::None,
+            metadata_of_ended: None,
             rotated: false,
             phase: Phase::Open,
         }
@@ -258,6 +261,7 @@ impl State {
         self.refused |= self.superseded;
         if let Some(live) = self.live.take() {
             let Live { key, record, handle, .. } = live;
+            self.metadata_of_ended = Some(record.metadata);
             self.doomed = Some(Doomed { key, by_user: record.user.map(|user| (user, handle)) });
         }
         self.doomed_in_flight |= self.changes.departed().is_some();
@@ -437,7 +441,8 @@ impl State {
         }
         let Some(live) = &mut self.live else { return };
         let cookie_changes = patch.lifetime.is_some() || patch.absolute_end.is_some();
-        if new_name.is_some() || live.outdated_ticket || cookie_changes {
+        let is_renewed = self.policy.renews_cookie(patch, &live.record);
+        if new_name.is_some() || live.outdated_ticket || cookie_changes || is_renewed {
             self.ticket = TicketDue::Issue;
         }
         live.outdated_ticket = false;
@@ -515,6 +520,10 @@ impl State {
             live.token = found.token;
             live.is_stale = false;
         }
+    }
+
+    pub(crate) fn metadata_of_ended(&self) -> Option<&Arc<Data>> {
+        self.metadata_of_ended.as_ref()
     }
 
     pub(crate) fn ticket_due(&self) -> TicketDue {

@@ -23,7 +23,7 @@ async fn created(express: &Express) -> StoreKey {
 
 /// Nothing is left, Express can't write it back, and nobody else can.
 async fn stays_dead(express: &Express, key: &StoreKey) {
-    let left = doc! { "_id": key.plain(), "expires": date(3_601), "dead": true };
+    let left = doc! { "_id": key.plain(), "expires": date(3_601), "session": null, "dead": true };
     assert_eq!(express.document(key).await, left);
     let refused = express.blind_upsert(key).await.unwrap_err();
     assert!(refused.to_string().contains("Document failed validation"), "{refused}");

@@ -6,12 +6,10 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::store::KeyRules;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const HOUR: Duration = Duration::from_secs(60 * 60);
-const POLICY: Policy =
-    Policy { idle: HOUR, absolute: Duration::from_secs(24 * 60 * 60), size_limit: 64 * 1024, keys: &KeyRules::ANY };
+const POLICY: Policy = Policy::new(HOUR, Duration::from_secs(24 * 60 * 60), 64 * 1024);
 
 /// What a handler does.
 #[derive(Clone, Debug)]

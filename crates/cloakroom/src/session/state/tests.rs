@@ -10,8 +10,7 @@ use std::time::Duration;
 
 const NOW: Timestamp = Timestamp::from_millis(1_000_000);
 const HOUR: Duration = Duration::from_secs(60 * 60);
-const POLICY: Policy =
-    Policy { idle: HOUR, absolute: Duration::from_secs(24 * 60 * 60), size_limit: 100, keys: &KeyRules::ANY };
+const POLICY: Policy = Policy::new(HOUR, Duration::from_secs(24 * 60 * 60), 100);
 
 fn record() -> Record {
     let mut record = POLICY.new_record(None, NOW);
