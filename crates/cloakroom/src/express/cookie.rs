@@ -37,9 +37,9 @@ pub(super) fn expires(cookie: &Object) -> Option<Timestamp> {
 pub(super) fn attributes(cookie: &Object) -> Option<Value> {
     let mut set = Object::new();
     for (key, value) in cookie.iter().filter(|(key, _)| ![MAX_AGE, EXPIRES].contains(key)) {
-        match value {
+        match read(value).as_json() {
             "null" => set.unset(key),
-            value => set.set(key, value),
+            _ => set.set(key, value),
         }
     }
     let is_default =
