@@ -74,8 +74,8 @@ pub(crate) fn path() -> Result<OsString> {
 
 /// The packages of the programs that are not there.
 fn missing() -> Vec<&'static str> {
-    let is_there = |name: &&str| system::find_on_path(name).is_some() || Path::new("/usr/sbin").join(name).is_file();
-    PROGRAMS.iter().filter(|(names, _)| !names.iter().any(|name| is_there(name))).map(|(_, package)| *package).collect()
+    let is_there = |name: &str| system::find_on_path(name).is_some() || Path::new("/usr/sbin").join(name).is_file();
+    PROGRAMS.iter().filter(|(names, _)| !names.iter().copied().any(is_there)).map(|(_, package)| *package).collect()
 }
 
 /// `npm ci`, unless the packages are there as the lock file has them.

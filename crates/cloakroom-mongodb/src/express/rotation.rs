@@ -53,6 +53,7 @@ impl ExpressStore {
         now: Timestamp,
     ) -> Result<Rotated, StoreError> {
         let in_transaction = self.has_transactions().await?;
+        self.keep_dead().await;
         let _turn = self.turn(old).await;
         for attempt in 0_u64.. {
             let Step { mut update, filter } = match self.step(old, patch, guard, now).await? {

@@ -40,6 +40,7 @@ pub struct ExpressStore {
     pub(super) layout: Arc<ExpressLayout>,
     pub(super) transactions: Arc<OnceCell<bool>>,
     indexes: Arc<OnceCell<()>>,
+    pub(super) validator: Arc<OnceCell<()>>,
     turnstiles: Turnstiles,
 }
 
@@ -50,6 +51,7 @@ impl ExpressStore {
             layout: Arc::new(layout),
             transactions: Arc::default(),
             indexes: Arc::default(),
+            validator: Arc::default(),
             turnstiles: Turnstiles::default(),
         }
     }
@@ -67,7 +69,7 @@ impl ExpressStore {
         self.layout.check()?;
         let ensure = || async {
             index::ensure(&self.place.documents, self.layout.own_id_field(), self.other_indexes()).await?;
-            if self.layout.tombstones { self.ensure_validator().await } else { Ok(()) }
+            self.ensure_validator().await
         };
         self.indexes.get_or_try_init(ensure).await.map(drop)
     }

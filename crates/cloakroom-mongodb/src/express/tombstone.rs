@@ -29,6 +29,7 @@ impl ExpressStore {
     ) -> Result<Option<RawDocumentBuf>, StoreError> {
         let documents = &self.place.documents;
         let ended = if self.layout.tombstones {
+            self.keep_dead().await;
             filter.insert(DEAD, doc! { "$ne": true });
             let bury = documents.find_one_and_update(filter, self.tombstone(now)).upsert(false);
             let bury = bury.return_document(ReturnDocument::Before).projection(shown);
@@ -43,6 +44,7 @@ impl ExpressStore {
     pub(super) async fn end_all(&self, filter: Document, now: Timestamp) -> Result<u64, StoreError> {
         let failed = |error: Error| Call::Write.failed(&error);
         if self.layout.tombstones {
+            self.keep_dead().await;
             let bury = self.place.documents.update_many(filter, self.tombstone(now)).upsert(false);
             return Ok(bury.await.map_err(failed)?.modified_count);
         }
@@ -62,8 +64,22 @@ impl ExpressStore {
         vec![doc! { "$replaceWith": mark }]
     }
 
-    /// Has the server refuse sessions on tombstones, beside what it refuses already.
+    /// Sees to it that a tombstone will do what it is for. A session ends without that, too.
+    pub(super) async fn keep_dead(&self) {
+        if let Err(error) = self.ensure_validator().await {
+            tracing::warn!(error = &error as &dyn std::error::Error, "Express may bring a session back that has ended");
+        }
+    }
+
+    /// Has the server refuse sessions on tombstones, if there are to be any, beside what it refuses already.
     pub(super) async fn ensure_validator(&self) -> Result<(), StoreError> {
+        if !self.layout.tombstones {
+            return Ok(());
+        }
+        self.validator.get_or_try_init(|| self.add_validator()).await.map(drop)
+    }
+
+    async fn add_validator(&self) -> Result<(), StoreError> {
         let failed = |error: Error| Call::Read.failed(&error);
         let (database, name) = (&self.place.database, self.place.documents.name());
         match database.run_command(doc! { "create": name, "validator": validator() }).await {
