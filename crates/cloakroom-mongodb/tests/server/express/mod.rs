@@ -6,6 +6,7 @@ mod directory;
 mod documents;
 mod foreign;
 mod indexes;
+mod moving;
 mod standalone;
 mod text;
 mod times;
