@@ -27,7 +27,31 @@ pub(crate) const COOKIE_KEYS: [&str; 9] =
 
 /// What is something else in a session of Express can't be a key, nor what no field can be named.
 pub(crate) const KEYS: KeyRules = KeyRules {
-    reserved: &[COOKIE, "id", "req", "save", "touch", "reload", "destroy", "regenerate", "resetMaxAge", "__proto__"],
+    reserved: &[
+        COOKIE,
+        // What a session of express-session has by itself.
+        "id",
+        "req",
+        "save",
+        "touch",
+        "reload",
+        "destroy",
+        "regenerate",
+        "resetMaxAge",
+        // What every object of JavaScript has by itself: express-session leaves a key of that name out when it loads.
+        "__proto__",
+        "__defineGetter__",
+        "__defineSetter__",
+        "__lookupGetter__",
+        "__lookupSetter__",
+        "constructor",
+        "hasOwnProperty",
+        "isPrototypeOf",
+        "propertyIsEnumerable",
+        "toLocaleString",
+        "toString",
+        "valueOf",
+    ],
     nul: false,
 };
 
