@@ -27,6 +27,12 @@ app.get('/errors', (req, res) => {
   res.json(errors);
   errors = [];
 });
+// These have no session.
+app.get('/held', (req, res) => res.json(held.length));
+app.post('/let-go', (req, res) => {
+  held.splice(0).forEach((go) => go('ok'));
+  res.json(held.length);
+});
 
 app.use(
   session({
@@ -96,11 +102,17 @@ app.post('/slow/:ms/:key/:value', text(async (req) => {
   return 'ok';
 }));
 
-// Changes nothing, but takes long.
-app.post('/slow-read/:ms', text(async (req) => {
-  await sleep(Number(req.params.ms));
+// Requests that have their session, and wait until they are let go: a test need not guess how long the others take.
+let held = [];
+const hold = () => new Promise((resolve) => held.push(resolve));
+
+app.post('/held/:key/:value', text(async (req) => {
+  await hold();
+  req.session[req.params.key] = req.params.value;
   return 'ok';
 }));
+
+app.post('/held', text(hold));
 
 // Saves, and dies before the answer is whole.
 app.post('/kill-me/:key/:value', async (req, res) => {

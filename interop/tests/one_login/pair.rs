@@ -71,6 +71,6 @@ fn express(layout: Layout, database: &Database, variables: &[(&str, &str)]) -> S
 
 fn rust(layout: Layout, database: &Database, setup: Setup<'_>) -> Server {
     let uri = database.uri(&format!("layout={}&{}", layout.rust, setup.options));
-    let ours = [("SECRET", SECRET), ("STORE", uri.as_str()), ("COOKIE", COOKIE)];
+    let ours = [("SECRET", SECRET), ("STORE", uri.as_str()), ("COOKIE", COOKIE), ("RUST_LOG", "warn")];
     Server::rust("reference-server", &[], &[&ours, setup.rust].concat())
 }
