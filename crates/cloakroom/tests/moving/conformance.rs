@@ -103,6 +103,7 @@ async fn it_conforms_over_the_move_of_every_session() {
         [
             "rotate_in_place_keeps_the_handle",
             "a_store_that_forgets_says_missing",
+            "a_key_that_can_not_be_kept_changes_nothing",
             "a_rotation_in_place_never_shows_neither_key",
             "a_session_that_rotates_is_in_the_directory_once",
             "a_session_that_rotates_is_revoked",

@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::HashSet;
 
 use super::super::{Directory, Entry, Loaded, StoreError, StoreErrorKind, StoreFuture};
-use super::{ATTEMPTS, MovingStore, marks, overtaken};
+use super::{ATTEMPTS, MovingStore, marks, overtaken, step_aside};
 use crate::clock::Timestamp;
 use crate::record::{Handle, UserId};
 
@@ -42,7 +42,8 @@ impl MovingStore {
         let (old, new) = self.directories()?;
         // Old records whose copies have landed or ended before the last look at the new store.
         let mut over = HashSet::new();
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            step_aside(attempt).await;
             let before = old.list(user, now).await?;
             let here = new.list(user, now).await?;
             let mut has_moved = false;
@@ -78,7 +79,8 @@ impl MovingStore {
         let was_old = old.revoke(user, handle, now).await?;
         // A copy is made before its mark: from here on there is no other.
         let mut ended = was_old && !was_moved;
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            step_aside(attempt).await;
             let moved: Vec<_> = new.list(user, now).await?;
             let moved: Vec<_> = moved.into_iter().filter(|entry| marks::is_from(&entry.metadata, handle)).collect();
             if moved.is_empty() {
@@ -106,7 +108,8 @@ impl MovingStore {
                 ended.insert(entry.handle);
             }
         }
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            step_aside(attempt).await;
             let mut entries = new.list(user, now).await?;
             entries.retain(|entry| except.is_none_or(|spared| entry.handle != *spared && !is_from(entry, spared)));
             if entries.is_empty() {

@@ -5,6 +5,11 @@ mod marks;
 mod steps;
 mod token;
 
+use std::collections::hash_map::RandomState;
+use std::future::poll_fn;
+use std::hash::{BuildHasher as _, Hasher as _};
+use std::task::Poll;
+
 use self::steps::Brought;
 use self::token::Side;
 use super::{
@@ -15,6 +20,9 @@ use crate::record::{Patch, Record, StoreKey};
 
 /// How often a call begins again because others were faster. Each time one of them got further.
 const ATTEMPTS: usize = 64;
+
+/// How often it does so at once. After that it steps aside first, lest two in lockstep meet at the same place each time.
+const AT_ONCE: usize = 8;
 
 /// Serves the sessions of two stores, and moves each from the old one to the new one with its first write.
 ///
@@ -135,7 +143,8 @@ impl MovingStore {
                 answer => return Ok(token::applied(Side::New, answer)),
             }
         }
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            step_aside(attempt).await;
             let answer = match self.bring(key, patch, guard, now).await? {
                 Brought::InNew(guard) => token::applied(Side::New, self.new.apply(key, patch, &guard, now).await?),
                 Brought::InOld(guard) => token::applied(Side::Old, self.old.apply(key, patch, &guard, now).await?),
@@ -169,7 +178,8 @@ impl MovingStore {
                 answer => return Ok(token::rotated(Side::New, answer)),
             }
         }
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            step_aside(attempt).await;
             let answer = match self.bring(old, patch, guard, now).await? {
                 Brought::InNew(guard) => {
                     token::rotated(Side::New, self.new.rotate(old, new, patch, &guard, now).await?)
@@ -257,6 +267,25 @@ fn shown(side: Side, mut loaded: Loaded) -> Loaded {
         marks::hide(&mut found.record.metadata);
     }
     token::loaded(side, loaded)
+}
+
+/// Lets others go first, as often as chance has it.
+async fn step_aside(attempt: usize) {
+    if attempt < AT_ONCE {
+        return;
+    }
+    let random = RandomState::new().build_hasher().finish();
+    for _ in 0..random % 16 {
+        let mut yielded = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 fn overtaken() -> StoreError {

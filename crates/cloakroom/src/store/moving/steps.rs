@@ -12,7 +12,7 @@
 //! learns from the mark which copy has to end.
 
 use super::super::{Applied, Created, Found, Guard, Loaded, Rotated, StoreError, StoreErrorKind, Token};
-use super::{ATTEMPTS, MovingStore, marks, overtaken, token};
+use super::{ATTEMPTS, MovingStore, marks, overtaken, step_aside, token};
 use crate::clock::Timestamp;
 use crate::record::{Expiry, Patch, Record, StoreKey};
 
@@ -41,7 +41,8 @@ impl MovingStore {
         guard: &Guard,
         now: Timestamp,
     ) -> Result<Brought, StoreError> {
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            step_aside(attempt).await;
             let Loaded::Found(found) = self.old.load(key, now).await? else {
                 return Ok(as_asked(self.look(key, now).await?, guard));
             };
@@ -92,7 +93,8 @@ impl MovingStore {
 
     /// Takes the copy of a record that is marked to the session's own key, if nobody has done so, and removes the record.
     pub(super) async fn land(&self, copy: &StoreKey, key: &StoreKey, now: Timestamp) -> Result<Landed, StoreError> {
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            step_aside(attempt).await;
             let landed = match self.new.rotate(copy, key, &marks::landed(), &Guard::Exists, now).await? {
                 Rotated::Done { written, .. } => Landed::Now(written.token),
                 Rotated::Gone => self.look(key, now).await?,
@@ -133,7 +135,8 @@ impl MovingStore {
             self.old.destroy(key, now).await?;
             return Ok(true);
         }
-        for _ in 0..ATTEMPTS {
+        for attempt in 0..ATTEMPTS {
+            step_aside(attempt).await;
             let Loaded::Found(found) = self.old.load(key, now).await? else {
                 // It may have moved since; what is left in the old store, has expired.
                 self.old.destroy(key, now).await?;
