@@ -3,6 +3,7 @@
 mod routes;
 
 mod settings;
+mod store_at;
 
 mod attributes;
 

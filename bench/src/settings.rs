@@ -1,17 +1,14 @@
 //! What the environment tells the reference server.
 
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result, anyhow, bail};
-use cloakroom::SessionLayer;
-use cloakroom::cookie::{CookieName, KeyRing};
-use cloakroom::store::{MemoryStore, Store};
-use cloakroom_mongodb::MongoStore;
+use anyhow::{Context as _, Result};
+use cloakroom::cookie::{CookieName, KeyRing, SameSite};
+use cloakroom::record::StoreKey;
+use cloakroom::{ExpressOptions, SessionLayer};
 
-/// The collection or table that every store keeps its sessions in.
-const COLLECTION: &str = "sessions";
+use crate::store_at::StoreAt;
 
 /// The settings of one reference server.
 #[derive(Debug)]
@@ -21,17 +18,13 @@ pub struct Settings {
     /// The threads of the runtime.
     pub workers: NonZeroUsize,
     store: StoreAt,
-    keys: KeyRing,
+    secrets: Vec<String>,
     cookie: CookieName,
     idle: Duration,
     absolute: Duration,
-}
-
-#[derive(Debug, PartialEq)]
-enum StoreAt {
-    Memory,
-    /// A connection string, without what only the reference server understands.
-    Mongodb(String),
+    /// Of the layouts of Express: how long the cookie lives, and whether it is sent again with each touch.
+    max_age: Option<Duration>,
+    rolling: bool,
 }
 
 impl Settings {
@@ -52,11 +45,13 @@ impl Settings {
             port: port.try_into().with_context(|| format!("there is no port {port}"))?,
             workers: usize::try_from(workers).ok().and_then(NonZeroUsize::new).context("WORKERS must be 1 or more")?,
             store: StoreAt::read(lookup("STORE").as_deref().unwrap_or("memory"))?,
-            keys: key_ring(lookup("SECRET").as_deref())?,
+            secrets: secrets(lookup("SECRET").as_deref())?,
             cookie: CookieName::new(lookup("COOKIE").unwrap_or_else(|| "sid".to_owned())).context("COOKIE")?,
             // Who gives only a short ABSOLUTE does not want to be told that the idle timeout would be longer.
             idle: Duration::from_secs(number("IDLE", 3_600)?).min(absolute),
             absolute,
+            max_age: lookup("MAX_AGE").map(|_| number("MAX_AGE", 0)).transpose()?.map(Duration::from_secs),
+            rolling: lookup("ROLLING").is_some_and(|rolling| rolling == "1"),
         })
     }
 
@@ -66,56 +61,29 @@ impl Settings {
     ///
     /// If the connection string is not valid, or a timeout is zero.
     pub async fn layer(&self) -> Result<SessionLayer> {
-        let store: Arc<dyn Store> = match &self.store {
-            StoreAt::Memory => Arc::new(MemoryStore::new()),
-            StoreAt::Mongodb(uri) => {
-                let store = MongoStore::connect(uri).await.context("STORE")?;
-                Arc::new(store.with_collection(COLLECTION))
+        let store = self.store.open().await?;
+        let builder = if self.store.is_express() {
+            let mut options =
+                ExpressOptions::new(&self.secrets).context("SECRET")?.ttl(self.idle).rolling(self.rolling);
+            if let Some(max_age) = self.max_age {
+                options = options.max_age(max_age);
             }
+            SessionLayer::express(store, options.name(self.cookie.clone()).same_site(SameSite::Lax))
+        } else {
+            let keys = KeyRing::weak(&self.secrets).context("SECRET")?;
+            SessionLayer::builder(store, keys).insecure_http().cookie_name(self.cookie.clone()).idle_timeout(self.idle)
         };
-        let builder = SessionLayer::builder(store, self.keys.clone())
-            .insecure_http()
-            .cookie_name(self.cookie.clone())
-            .idle_timeout(self.idle)
-            .absolute_timeout(self.absolute);
-        Ok(builder.build()?)
+        let longest = self.max_age.map_or(self.absolute, |max_age| self.absolute.max(max_age));
+        Ok(builder.absolute_timeout(longest).build()?)
     }
 }
 
-impl StoreAt {
-    fn read(text: &str) -> Result<StoreAt> {
-        if text == "memory" {
-            return Ok(StoreAt::Memory);
-        }
-        // Connection strings hold passwords, so errors tell the scheme only.
-        let (scheme, _) = text.split_once(':').ok_or_else(|| anyhow!("STORE is neither `memory` nor a URI"))?;
-        if !matches!(scheme, "mongodb" | "mongodb+srv") {
-            bail!("STORE: `{scheme}` is not available; there are `memory` and `mongodb://…`");
-        }
-        let (uri, layout) = take_layout(text);
-        match layout.as_deref() {
-            None | Some("native") => Ok(StoreAt::Mongodb(uri)),
-            Some(other) => bail!("STORE: the layout `{other}` is not available for `{scheme}`; there is `native`"),
-        }
-    }
-}
-
-/// The connection string without the option `layout`, which no driver knows, and its value.
-fn take_layout(uri: &str) -> (String, Option<String>) {
-    let Some((address, options)) = uri.split_once('?') else { return (uri.to_owned(), None) };
-    let is_layout = |option: &&str| option.starts_with("layout=");
-    let layout = options.split('&').rfind(is_layout).and_then(|option| option.split_once('='));
-    let others: Vec<&str> = options.split('&').filter(|option| !is_layout(option)).collect();
-    let uri = if others.is_empty() { address.to_owned() } else { format!("{address}?{}", others.join("&")) };
-    (uri, layout.map(|(_, value)| value.to_owned()))
-}
-
-/// The key ring of comma-separated secrets, of any length; a random one if there are none.
-fn key_ring(secrets: Option<&str>) -> Result<KeyRing> {
-    match secrets {
-        Some(secrets) => KeyRing::weak(secrets.split(',').filter(|secret| !secret.is_empty())).context("SECRET"),
-        None => KeyRing::generate().context("a random secret"),
-    }
+/// The secrets in a list with commas between them, of any length; a random one if there is no list.
+fn secrets(list: Option<&str>) -> Result<Vec<String>> {
+    Ok(match list {
+        Some(list) => list.split(',').filter(|secret| !secret.is_empty()).map(str::to_owned).collect(),
+        None => vec![StoreKey::generate().context("a random secret")?.plain().to_owned()],
+    })
 }
 
 #[cfg(test)]
@@ -136,21 +104,9 @@ mod tests {
     }
 
     #[test]
-    fn the_driver_never_sees_the_layout() {
-        for (given, uri) in [
-            ("mongodb://h/db", "mongodb://h/db"),
-            ("mongodb://h/db?layout=native", "mongodb://h/db"),
-            ("mongodb://h/db?a=1&layout=native&b=2", "mongodb://h/db?a=1&b=2"),
-            ("mongodb+srv://h/?b=2&layout=native", "mongodb+srv://h/?b=2"),
-        ] {
-            assert_eq!(StoreAt::read(given).unwrap(), StoreAt::Mongodb(uri.to_owned()), "{given}");
-        }
-    }
-
-    #[test]
     fn what_is_not_available_says_so_and_shows_no_password() {
         for (store, named) in [
-            ("mongodb://ada:hunter2@h/db?layout=connect-mongo", "connect-mongo"),
+            ("mongodb://ada:hunter2@h/db?layout=connect-couch", "connect-couch"),
             ("redis://:hunter2@h", "redis"),
             ("sqlite:/tmp/hunter2", "sqlite"),
             ("hunter2", "STORE"),
@@ -160,11 +116,12 @@ mod tests {
         }
     }
 
-    #[test]
-    fn any_secrets_do() {
-        assert_eq!(format!("{:?}", key_ring(Some("x,keyboard cat")).unwrap()), "KeyRing(2 keys)");
-        assert!(key_ring(Some("")).is_err());
-        assert!(key_ring(None).is_ok());
+    #[tokio::test]
+    async fn any_secrets_do() {
+        assert_eq!(secrets(Some("x,keyboard cat")).unwrap(), ["x", "keyboard cat"]);
+        assert!(read(&[("SECRET", "x,y")]).unwrap().layer().await.is_ok());
+        assert!(read(&[("SECRET", "")]).unwrap().layer().await.is_err());
+        assert_eq!(secrets(None).unwrap()[0].len(), 43);
     }
 
     #[tokio::test]

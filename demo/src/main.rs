@@ -2,9 +2,10 @@
 //!
 //! The parts, in reading order: [`app`] puts the routes and the layers together; [`pages`] are the handlers, with what they
 //! share in [`frame`]; [`cart`], [`flash`], [`recent`] and [`theme`] are what the shop keeps in sessions and in cookies;
-//! [`accounts`] and [`next`] are for logging in; [`cross_site`], [`headers`] and [`errors`] stand around it all.
+//! [`accounts`] and [`next`] are for logging in; [`express`] is for a shop that has an Express app beside it; [`cross_site`], [`headers`] and [`errors`] stand around it all.
 
 mod app;
+mod express;
 mod serve;
 
 mod frame;
@@ -41,6 +42,7 @@ use tracing_subscriber::EnvFilter;
 
 use crate::accounts::Accounts;
 use crate::app::Shop;
+use crate::express::Express;
 
 /// The shop: the demo of Cloakroom, sessions and cookies for Rust web services.
 #[derive(Debug, Parser)]
@@ -57,6 +59,9 @@ struct Args {
     /// What signs the cookies, of 32 bytes or more; several, newest first, with commas between
     #[arg(long, env = "CLOAKROOM_SECRET", hide_env_values = true, value_delimiter = ',')]
     secret: Vec<String>,
+
+    #[command(flatten)]
+    express: Express,
 }
 
 #[tokio::main]
@@ -66,9 +71,15 @@ async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
     let keys = key_ring(&args.secret)?;
-    let (store, place) = open_store(&args.store).await?;
     let shop = Shop { accounts: Arc::new(Accounts::samples(&Argon2::default())?), keys: keys.clone() };
-    let app = app::router(shop, sessions(store, keys)?);
+    let (sessions, place) = match args.express.sessions(&args.store, &args.secret).await? {
+        Some(sessions) => (sessions, "MongoDB, shared with Express"),
+        None => {
+            let (store, place) = open_store(&args.store).await?;
+            (sessions(store, keys)?, place)
+        }
+    };
+    let app = app::router(shop, sessions);
 
     let listener = serve::listen(args.port).await?;
     announce(&format!("The shop is open: http://{} (sessions in {place})", listener.local_addr()?));

@@ -24,6 +24,14 @@ fn histories_on_memory() {
     no_violation_on("memory", dose, 300);
 }
 
+/// The same ones each time, too.
+#[test]
+fn histories_over_moves() {
+    let dose =
+        Dose { first_seed: 0, histories: 600, time: Duration::from_secs(60), shrinking: Duration::from_secs(20) };
+    no_violation_on("moving", dose, 300);
+}
+
 #[test]
 fn histories_on_mongodb() {
     let time = Duration::from_secs(12);

@@ -3,6 +3,7 @@
 use std::env::consts::{ARCH, OS};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use std::{env, fs};
 
 use anyhow::{Context as _, Result};
 use tokio::process::Command;
@@ -49,17 +50,52 @@ pub(crate) async fn features(workspace: &Workspace) -> Result<()> {
 /// Packages the libraries, all at once, since one may depend on another that is not
 /// published yet, and builds what was packed.
 pub(crate) async fn package(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
+    forget_packed(workspace)?;
+    let mut clean = cargo();
+    clean.arg("clean");
     let mut command = cargo();
     command.args(["package", "--locked"]);
     for package in workspace.libraries() {
+        clean.args(["--package", &package.name]);
         command.args(["--package", &package.name]);
     }
+    system::run(clean).await?;
     command
         .args(arguments)
         // Else each package would be built in a target directory of its own, with all
         // its dependencies.
         .env("CARGO_TARGET_DIR", workspace.target_directory());
     system::run(command).await
+}
+
+/// Removes what cargo has unpacked of our packages before: it unpacks, and builds, once for each version, so that a package
+/// would be built against what another one was the last time.
+fn forget_packed(workspace: &Workspace) -> Result<()> {
+    let Some(home) = env::var_os("CARGO_HOME").map(PathBuf::from).or_else(|| Some(env::home_dir()?.join(".cargo")))
+    else {
+        return Ok(());
+    };
+    let Ok(registries) = fs::read_dir(home.join("registry").join("src")) else { return Ok(()) };
+    for registry in registries {
+        let registry = registry?;
+        // The names of those that have a host begin with it.
+        if !registry.file_name().to_string_lossy().starts_with('-') {
+            continue;
+        }
+        for unpacked in fs::read_dir(registry.path())? {
+            let unpacked = unpacked?;
+            let name = unpacked.file_name();
+            if workspace.libraries().any(|package| is_version_of(&package.name, &name.to_string_lossy())) {
+                fs::remove_dir_all(unpacked.path())?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn is_version_of(package: &str, folder: &str) -> bool {
+    let version = folder.strip_prefix(package).and_then(|rest| rest.strip_prefix('-'));
+    version.is_some_and(|version| version.starts_with(|first: char| first.is_ascii_digit()))
 }
 
 /// Checks what deny.toml says.
@@ -95,4 +131,17 @@ async fn get_deny(workspace: &Workspace) -> Result<PathBuf> {
     command.args(["install", "cargo-deny", "--locked", "--version"]).arg(DENY_VERSION).arg("--root").arg(&folder);
     system::run(command).await.context("cargo-deny could not be installed")?;
     Ok(built)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_unpacked_of_a_package_has_its_name_and_any_version() {
+        assert!(is_version_of("cloakroom", "cloakroom-0.1.0"));
+        assert!(is_version_of("cloakroom-mongodb", "cloakroom-mongodb-1.0.0-beta.1"));
+        assert!(!is_version_of("cloakroom", "cloakroom-mongodb-0.1.0"));
+        assert!(!is_version_of("cloakroom", "cloakroom"));
+    }
 }

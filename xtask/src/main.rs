@@ -3,6 +3,7 @@
 
 mod checks;
 mod fuzz;
+mod interop;
 mod mongod;
 mod system;
 mod torture;
@@ -47,6 +48,10 @@ enum Task {
     ///
     /// The tests find the server in CLOAKROOM_TEST_MONGODB (its URI), and the program
     /// in MONGOD, for those that start servers of their own.
+    ///
+    /// The tests of one login for Express and Rust (the package cloakroom-interop) need
+    /// Node 20 with npm, Chromium with its driver, and nginx; `npm ci` gets the packages
+    /// of interop/. None of it is needed where `-p` names other packages only.
     #[command(
         verbatim_doc_comment,
         after_help = "Examples:\n  \
@@ -88,6 +93,13 @@ enum Task {
     ///
     /// Its data is gone afterwards.
     Mongodb,
+    /// Start the shop and its twin in Express on one MongoDB, print both addresses, and
+    /// keep them until Ctrl-C.
+    ///
+    /// Who logs in to one is logged in to the other, and has the same cart there. Needs
+    /// Node 20.
+    #[command(verbatim_doc_comment)]
+    InteropDemo,
     /// Run the memory store on simulated threads, in thousands of orders.
     MemoryModel,
     /// Lint each published library without features, and with each feature alone.
@@ -153,6 +165,7 @@ async fn run(task: Task) -> Result<ExitCode> {
             with_servers(&workspace, "the torture", commands, &mut signals).await
         }
         Task::Mongodb => mongodb(&workspace, &mut signals).await,
+        Task::InteropDemo => interop_demo(&workspace, &mut signals).await,
         Task::MemoryModel => tokio::select! {
             signal = signals.next() => Ok(signal.exit_code()),
             result = system::run(torture::memory_model(&workspace)) => result.map(|()| ExitCode::SUCCESS),
@@ -179,6 +192,13 @@ async fn run(task: Task) -> Result<ExitCode> {
 async fn test(workspace: &Workspace, arguments: &[OsString], signals: &mut Signals) -> Result<ExitCode> {
     let mut command = workspace::cargo();
     command.arg("test").args(test_arguments(arguments));
+    if needs_interop(arguments) {
+        tokio::select! {
+            signal = signals.next() => return Ok(signal.exit_code()),
+            prepared = interop::prepare(workspace) => prepared?,
+        }
+        command.env("PATH", interop::path()?);
+    }
     let mut commands = vec![command];
     if arguments.is_empty() {
         commands.push(torture::memory_model(workspace));
@@ -230,11 +250,7 @@ async fn with_servers(
 
 /// The arguments of cargo test: everything, unless packages are named.
 fn test_arguments(given: &[OsString]) -> Vec<OsString> {
-    let names_packages = given.iter().take_while(|argument| *argument != "--").any(|argument| {
-        let argument = argument.to_string_lossy();
-        argument.starts_with("-p") || argument == "--package" || argument.starts_with("--package=")
-    });
-    let everything = (!names_packages).then_some("--workspace");
+    let everything = (!names_packages(given)).then_some("--workspace");
     everything
         .into_iter()
         .chain(["--all-features", "--locked"])
@@ -242,6 +258,37 @@ fn test_arguments(given: &[OsString]) -> Vec<OsString> {
         .chain(given.iter().map(OsString::as_os_str))
         .map(OsStr::to_os_string)
         .collect()
+}
+
+fn names_packages(given: &[OsString]) -> bool {
+    given.iter().take_while(|argument| *argument != "--").any(|argument| {
+        let argument = argument.to_string_lossy();
+        argument.starts_with("-p") || argument == "--package" || argument.starts_with("--package=")
+    })
+}
+
+/// Whether the tests of one login for Express and Rust are among them.
+fn needs_interop(given: &[OsString]) -> bool {
+    !names_packages(given) || given.iter().any(|argument| argument.to_string_lossy().ends_with(interop::PACKAGE))
+}
+
+async fn interop_demo(workspace: &Workspace, signals: &mut Signals) -> Result<ExitCode> {
+    let prepared = async {
+        let mongod = Mongod::start(workspace).await?;
+        let shops = interop::demo(workspace, &mongod).await?;
+        Ok::<_, anyhow::Error>((mongod, shops))
+    };
+    let (mongod, shops) = tokio::select! {
+        signal = signals.next() => return Ok(signal.exit_code()),
+        prepared = prepared => prepared?,
+    };
+    say("two shops, one login and one cart; they stay open until Ctrl-C");
+    let ended = system::run_together(shops, signals).await?;
+    drop(mongod);
+    match ended {
+        Ended::Signal(_) => Ok(ExitCode::SUCCESS),
+        Ended::Exit(status) => anyhow::bail!("a shop ended by itself: {status}"),
+    }
 }
 
 async fn mongodb(workspace: &Workspace, signals: &mut Signals) -> Result<ExitCode> {
@@ -269,6 +316,13 @@ mod tests {
     fn the_command_line_is_consistent() {
         use clap::CommandFactory as _;
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn only_who_tests_it_needs_what_interop_needs() {
+        let needed = |line: &str| needs_interop(&line.split_whitespace().map(OsString::from).collect::<Vec<_>>());
+        assert!(needed("") && needed("conformance") && needed("-p cloakroom-interop chromium"));
+        assert!(!needed("-p cloakroom") && !needed("--package=xtask"));
     }
 
     #[test]

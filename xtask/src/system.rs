@@ -219,6 +219,36 @@ pub(crate) async fn run_until_signal(command: Command, signals: &mut Signals) ->
     Ok(Ended::Signal(signal))
 }
 
+/// Runs commands side by side until one of them ends, or a signal comes. Then all of them are asked to end, and what is left
+/// of them is killed.
+pub(crate) async fn run_together<const N: usize>(commands: [Command; N], signals: &mut Signals) -> Result<Ended> {
+    let mut jobs = commands.into_iter().map(Job::start).collect::<Result<Vec<_>>>()?;
+    let ended = tokio::select! {
+        status = first_ended(&mut jobs) => Ended::Exit(status?),
+        signal = signals.next() => Ended::Signal(signal),
+    };
+    for job in &jobs {
+        job.signal(Kill::TERM);
+    }
+    let deadline = Instant::now() + GRACE;
+    for job in &mut jobs {
+        // Late or not: what is left is killed when the job is dropped.
+        timeout_at(deadline, job.child.wait()).await.ok();
+    }
+    Ok(ended)
+}
+
+async fn first_ended(jobs: &mut [Job]) -> Result<ExitStatus> {
+    loop {
+        for job in &mut *jobs {
+            if let Some(status) = job.child.try_wait()? {
+                return Ok(status);
+            }
+        }
+        sleep(LOOK_AGAIN).await;
+    }
+}
+
 /// The exit code of a program, as a shell reports it.
 pub(crate) fn exit_code(status: ExitStatus) -> u8 {
     let code = status.code().or_else(|| status.signal().map(|signal| 128 + signal));

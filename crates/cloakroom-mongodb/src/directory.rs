@@ -13,13 +13,18 @@ use crate::layout::{self, entry, id_of, live};
 
 impl Directory for MongoStore {
     fn list<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
-        let find = self.records.find(of_user(user, now)).sort(doc! { layout::SEEN: -1 });
-        StoreFuture::new(self.within(self.entries(find)))
+        let find = self.place.documents.find(of_user(user, now)).sort(doc! { layout::SEEN: -1 });
+        StoreFuture::new(self.place.within(self.entries(find)))
     }
 
     fn count<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, u64> {
-        StoreFuture::new(self.within(async move {
-            self.records.count_documents(of_user(user, now)).max_time(self.deadline).await.map_err(not_read)
+        StoreFuture::new(self.place.within(async move {
+            self.place
+                .documents
+                .count_documents(of_user(user, now))
+                .max_time(self.place.deadline)
+                .await
+                .map_err(not_read)
         }))
     }
 
@@ -27,9 +32,9 @@ impl Directory for MongoStore {
         let Some(id) = id_of(handle) else { return StoreFuture::ready(Ok(false)) };
         let mut filter = of_user(user, now);
         filter.insert(layout::ID, id);
-        StoreFuture::new(self.within(async move {
-            let delete = self.records.find_one_and_delete(filter).projection(doc! { layout::ID: 1 });
-            Ok(delete.max_time(self.deadline).await.map_err(not_written)?.is_some())
+        StoreFuture::new(self.place.within(async move {
+            let delete = self.place.documents.find_one_and_delete(filter).projection(doc! { layout::ID: 1 });
+            Ok(delete.max_time(self.place.deadline).await.map_err(not_written)?.is_some())
         }))
     }
 
@@ -38,9 +43,9 @@ impl Directory for MongoStore {
         if let Some(id) = except.and_then(id_of) {
             filter.insert(layout::ID, doc! { "$ne": id });
         }
-        StoreFuture::new(
-            self.within(async move { Ok(self.records.delete_many(filter).await.map_err(not_written)?.deleted_count) }),
-        )
+        StoreFuture::new(self.place.within(async move {
+            Ok(self.place.documents.delete_many(filter).await.map_err(not_written)?.deleted_count)
+        }))
     }
 
     fn page<'a>(&'a self, after: Option<&'a Handle>, limit: usize, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
@@ -53,15 +58,15 @@ impl Directory for MongoStore {
             None => {}
         }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let find = self.records.find(filter).sort(doc! { layout::ID: 1 }).limit(limit);
-        StoreFuture::new(self.within(self.entries(find)))
+        let find = self.place.documents.find(filter).sort(doc! { layout::ID: 1 }).limit(limit);
+        StoreFuture::new(self.place.within(self.entries(find)))
     }
 }
 
 impl MongoStore {
     async fn entries(&self, find: Find<'_, RawDocumentBuf>) -> Result<Vec<Entry>, StoreError> {
         let unread = doc! { layout::DATA: 0, layout::KEY: 0, layout::PREVIOUS: 0, layout::PREVIOUS_UNTIL: 0 };
-        let mut found = find.projection(unread).max_time(self.deadline).await.map_err(not_read)?;
+        let mut found = find.projection(unread).max_time(self.place.deadline).await.map_err(not_read)?;
         let mut entries = Vec::new();
         while found.advance().await.map_err(not_read)? {
             entries.push(entry(found.current())?);

@@ -6,8 +6,6 @@ use std::time::Duration;
 use cloakroom::store::{StoreError, StoreErrorKind};
 use mongodb::error::{Error, ErrorKind, NO_WRITES_PERFORMED, SYSTEM_OVERLOADED_ERROR, WriteFailure};
 
-use crate::layout;
-
 /// E11000: a unique index has the key already.
 const DUPLICATE_KEY: i32 = 11000;
 /// `$inc` on what is no number.
@@ -63,8 +61,8 @@ impl Call {
     }
 }
 
-/// Whether another record has the key. A duplicate in an index that is not ours is something else.
-pub(crate) fn is_taken(error: &Error) -> bool {
+/// Whether another record has the key, which is in the field `key`. A duplicate in another index is something else.
+pub(crate) fn is_taken(error: &Error, key: &str) -> bool {
     let message = match error.kind.as_ref() {
         ErrorKind::Command(error) if error.code == DUPLICATE_KEY => &error.message,
         ErrorKind::Write(WriteFailure::WriteError(error)) if error.code == DUPLICATE_KEY => &error.message,
@@ -72,7 +70,7 @@ pub(crate) fn is_taken(error: &Error) -> bool {
     };
     // Only the message tells which fields the index has: of an insert's answer, the driver keeps nothing else.
     let fields = message.split_once("dup key: { ").map(|(_, fields)| fields);
-    fields.is_none_or(|fields| fields.starts_with(layout::KEY) && fields[layout::KEY.len()..].starts_with(':'))
+    fields.and_then(|fields| fields.strip_prefix(key)).map_or(fields.is_none(), |rest| rest.starts_with(':'))
 }
 
 /// Whether a number was to be added to what is none, or left the range.
@@ -95,6 +93,11 @@ pub(crate) fn timeout(deadline: Duration) -> StoreError {
     StoreError::with_source(StoreErrorKind::Timeout, Fault::words(format!("no answer within {deadline:?}")))
 }
 
+/// The second half of a change that is not made in one step: the first half has happened.
+pub(crate) fn half_done(error: &Error) -> StoreError {
+    StoreError::with_source(StoreErrorKind::Timeout, Fault::of(error))
+}
+
 /// A document that no record can be made of.
 pub(crate) fn corrupt(field: &'static str) -> StoreError {
     StoreError::with_source(
@@ -106,6 +109,11 @@ pub(crate) fn corrupt(field: &'static str) -> StoreError {
 /// A value that is JSON, but that BSON has no word for.
 pub(crate) fn no_bson() -> StoreError {
     StoreError::with_source(StoreErrorKind::Other, Fault::words("a text is not valid Unicode"))
+}
+
+/// A key or a value that the layout of other software has no place for.
+pub(crate) fn no_place(what: &'static str) -> StoreError {
+    StoreError::with_source(StoreErrorKind::Other, Fault::words(format!("the layout has no place for {what}")))
 }
 
 /// A connection string that can't be used.

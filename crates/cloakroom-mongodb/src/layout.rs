@@ -6,13 +6,16 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Data, Handle, Lifetime, Record, StoreKey, UserId};
 use cloakroom::store::{Entry, Found, StoreError, Token};
+use mongodb::IndexModel;
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::spec::BinarySubtype;
 use mongodb::bson::{Binary, Bson, DateTime, Document, RawBsonRef, RawDocument, doc};
 
 use crate::error::{corrupt, no_bson};
 use crate::escape::{escape, unescape};
-use crate::value::{from_bson, integer, to_bson};
+use crate::index::{GRACE, garbage, partial};
+use crate::style::Style;
+use crate::value::{from_bson, to_bson};
 
 /// The public handle, in hex.
 pub(crate) const ID: &str = "_id";
@@ -46,6 +49,17 @@ pub(crate) const METADATA: &str = "m";
 /// The version of a new record.
 pub(crate) const FIRST_VERSION: i64 = 1;
 
+/// The indexes, but for the unique one of the key.
+pub(crate) fn indexes() -> Vec<IndexModel> {
+    vec![
+        partial(doc! { PREVIOUS: 1 }),
+        garbage(IDLE_END, GRACE),
+        // A session whose idle end lies far behind its absolute one, or that has none, is garbage at the absolute end.
+        garbage(ABSOLUTE_END, GRACE),
+        partial(doc! { USER: 1, IDLE_END: 1 }),
+    ]
+}
+
 /// The document of a new record.
 pub(crate) fn document(id: ObjectId, key: &StoreKey, record: &Record) -> Result<Document, StoreError> {
     let mut document = doc! {
@@ -75,7 +89,9 @@ pub(crate) fn document(id: ObjectId, key: &StoreKey, record: &Record) -> Result<
 
 /// Keys and values as a document.
 pub(crate) fn subdocument(data: &Data) -> Result<Document, StoreError> {
-    let fields = data.iter().map(|(key, value)| Ok((escape(key).into_owned(), to_bson(value).ok_or_else(no_bson)?)));
+    let fields = data
+        .iter()
+        .map(|(key, value)| Ok((escape(key).into_owned(), to_bson(value, Style::Native).ok_or_else(no_bson)?)));
     fields.collect()
 }
 
@@ -91,7 +107,7 @@ pub(crate) fn entry(document: &RawDocument) -> Result<Entry, StoreError> {
 
 /// The state that a document is in.
 pub(crate) fn token(document: &RawDocument) -> Result<Token, StoreError> {
-    let version = get(document, VERSION)?.and_then(integer);
+    let version = get(document, VERSION)?.and_then(|version| Style::Native.integer(version));
     version.map(Token::version).ok_or_else(|| corrupt(VERSION))
 }
 
@@ -159,7 +175,7 @@ pub(crate) fn handle(document: &RawDocument) -> Result<Handle, StoreError> {
 fn lifetime(document: &RawDocument) -> Result<Lifetime, StoreError> {
     let idle = match get(document, OWN_IDLE)? {
         Some(idle) => {
-            let millis = integer(idle).and_then(|millis| u64::try_from(millis).ok());
+            let millis = Style::Native.integer(idle).and_then(|millis| u64::try_from(millis).ok());
             Some(Duration::from_millis(millis.ok_or_else(|| corrupt(OWN_IDLE))?))
         }
         None => None,
@@ -187,7 +203,7 @@ fn data(document: &RawDocument, field: &'static str) -> Result<Data, StoreError>
         let (name, value) = each.map_err(|_| corrupt(field))?;
         // No key of ours has any other name, so nobody could change it: it is as if it were not there.
         if let Some(key) = unescape(name) {
-            data.insert(&*key, from_bson(value).map_err(|_| corrupt(field))?);
+            data.insert(&*key, from_bson(value, Style::Native).map_err(|_| corrupt(field))?);
         }
     }
     Ok(data)

@@ -2,17 +2,22 @@
 
 mod store;
 
+mod express;
+
 mod directory;
 mod layout;
 mod update;
 
 mod escape;
+mod style;
 mod value;
 
 mod error;
 mod index;
+mod place;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 
+pub use express::{ExpressLayout, ExpressStore, WebCrypto, WebCryptoEncoding, WebCryptoError, WebCryptoOptions};
 pub use store::MongoStore;

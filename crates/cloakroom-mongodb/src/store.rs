@@ -1,7 +1,6 @@
 //! [`MongoStore`]: each method of the contract as one command.
 
 use std::fmt;
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,20 +12,19 @@ use cloakroom::store::{
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};
-use mongodb::options::{
-    Acknowledgment, ClientOptions, CollectionOptions, ReadPreference, ReturnDocument, SelectionCriteria, WriteConcern,
-};
-use mongodb::{Client, Collection, Database};
+use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, ReturnDocument, SelectionCriteria};
+use mongodb::{Client, Database};
 use tokio::sync::OnceCell;
 
 use crate::error::{self, Call};
+use crate::express::{self, ExpressLayout, ExpressStore};
 use crate::index;
 use crate::layout::{self, date, digest, live};
+use crate::place::Place;
 use crate::update::Update;
 
 const DATABASE: &str = "cloakroom";
 const COLLECTION: &str = "cloakroom";
-const DEADLINE: Duration = Duration::from_secs(2);
 /// A call has a deadline, and a filter its greatest size.
 const SWEPT_AT_ONCE: i64 = 10_000;
 /// Less than the deadline, so that "no server" is told from "no answer": the first is known to have changed nothing.
@@ -56,9 +54,8 @@ const CONNECT: Duration = Duration::from_secs(1);
 /// ```
 #[derive(Clone)]
 pub struct MongoStore {
-    database: Database,
-    pub(crate) records: Collection<RawDocumentBuf>,
-    pub(crate) deadline: Duration,
+    pub(crate) place: Place,
+    names_collection: bool,
     indexes: Arc<OnceCell<()>>,
 }
 
@@ -109,20 +106,39 @@ impl MongoStore {
         {
             tracing::warn!("sessions are read from secondaries: one that has ended may be seen for a while yet");
         }
-        let records = records(&database, COLLECTION);
-        MongoStore { database, records, deadline: DEADLINE, indexes: Arc::default() }
+        MongoStore { place: Place::new(database, COLLECTION), names_collection: false, indexes: Arc::default() }
     }
 
     /// Keeps the sessions in the collection `name`, not in `cloakroom`.
     #[must_use]
     pub fn with_collection(self, name: &str) -> MongoStore {
-        MongoStore { records: records(&self.database, name), indexes: Arc::default(), ..self }
+        MongoStore { place: self.place.with_collection(name), names_collection: true, indexes: Arc::default() }
     }
 
     /// Waits at most so long for the answer to a call, all in all; 2 seconds unless set.
     #[must_use]
     pub fn with_deadline(self, deadline: Duration) -> MongoStore {
-        MongoStore { deadline, ..self }
+        MongoStore { place: Place { deadline, ..self.place }, ..self }
+    }
+
+    /// Keeps the sessions as a session store of Express does, so that Express and this application share them.
+    ///
+    /// In the collection `sessions`, as all these stores do, unless [`with_collection`](MongoStore::with_collection) names
+    /// another.
+    ///
+    /// ```no_run
+    /// use cloakroom_mongodb::{ExpressLayout, MongoStore};
+    ///
+    /// # async fn example() -> Result<(), cloakroom::store::StoreError> {
+    /// let store = MongoStore::connect("mongodb://127.0.0.1:27017/shop?replicaSet=rs0")
+    ///     .await?
+    ///     .with_layout(ExpressLayout::connect_mongodb_session());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_layout(self, layout: ExpressLayout) -> ExpressStore {
+        let place = if self.names_collection { self.place } else { self.place.with_collection(express::COLLECTION) };
+        ExpressStore::new(place, layout)
     }
 
     /// Creates the indexes where they are missing.
@@ -135,24 +151,22 @@ impl MongoStore {
     /// If the server can't be reached, or if there can be no unique index on the key. Where another index stands in the
     /// way of one that only saves time or space, that is logged as a warning.
     pub async fn ensure_indexes(&self) -> Result<(), StoreError> {
-        self.indexes.get_or_try_init(|| index::ensure(&self.records)).await.map(drop)
-    }
-
-    /// Bounds a call by the deadline.
-    pub(crate) async fn within<T>(&self, call: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
-        tokio::time::timeout(self.deadline, call).await.unwrap_or_else(|_| Err(error::timeout(self.deadline)))
+        self.indexes
+            .get_or_try_init(|| index::ensure(&self.place.documents, Some(layout::KEY), layout::indexes()))
+            .await
+            .map(drop)
     }
 
     async fn load_now(&self, key: &StoreKey, now: Timestamp) -> Result<Loaded, StoreError> {
-        let find = self.records.find_one(live(doc! { layout::KEY: digest(key) }, now));
+        let find = self.place.documents.find_one(live(doc! { layout::KEY: digest(key) }, now));
         let unread = doc! { layout::KEY: 0, layout::PREVIOUS: 0, layout::PREVIOUS_UNTIL: 0 };
-        let document = find.projection(unread).max_time(self.deadline).await;
+        let document = find.projection(unread).max_time(self.place.deadline).await;
         if let Some(document) = document.map_err(|error| Call::Read.failed(&error))? {
             return layout::found(&document).map(Loaded::Found);
         }
         let before = doc! { layout::PREVIOUS: digest(key), layout::PREVIOUS_UNTIL: { "$gt": date(now) } };
-        let find = self.records.find_one(live(before, now));
-        let successor = find.projection(doc! { layout::ID: 1 }).max_time(self.deadline).await;
+        let find = self.place.documents.find_one(live(before, now));
+        let successor = find.projection(doc! { layout::ID: 1 }).max_time(self.place.deadline).await;
         let successor = successor.map_err(|error| Call::Read.failed(&error))?;
         Ok(if successor.is_some() { Loaded::Superseded } else { Loaded::Missing })
     }
@@ -161,12 +175,12 @@ impl MongoStore {
         self.ensure_indexes().await?;
         let id = ObjectId::new();
         let document = RawDocumentBuf::try_from(&layout::document(id, key, record)?).map_err(|_| error::no_bson())?;
-        match self.records.insert_one(&document).await {
+        match self.place.documents.insert_one(&document).await {
             Ok(_) => {
                 let token = Token::version(layout::FIRST_VERSION);
                 Ok(Created::Done { token, handle: Handle::new(id.to_hex()) })
             }
-            Err(error) if error::is_taken(&error) => Ok(Created::Taken),
+            Err(error) if error::is_taken(&error, layout::KEY) => Ok(Created::Taken),
             Err(error) => Err(Call::Write.failed(&error)),
         }
     }
@@ -180,12 +194,12 @@ impl MongoStore {
         now: Timestamp,
     ) -> Result<Result<RawDocumentBuf, Refusal>, StoreError> {
         loop {
-            let write = self.records.find_one_and_update(update.filter(key, guard, now), update.document());
+            let write = self.place.documents.find_one_and_update(update.filter(key, guard, now), update.document());
             let write = write.upsert(false).return_document(ReturnDocument::After).projection(update.projection());
-            match write.max_time(self.deadline).await {
+            match write.max_time(self.place.deadline).await {
                 Ok(Some(after)) => return Ok(Ok(after)),
                 Ok(None) => {}
-                Err(error) if error::is_taken(&error) => return Ok(Err(Refusal::Taken)),
+                Err(error) if error::is_taken(&error, layout::KEY) => return Ok(Err(Refusal::Taken)),
                 Err(error) if update.adds() && error::is_wrong_type(&error) => return Ok(Err(Refusal::WrongType)),
                 Err(error) => return Err(Call::Write.failed(&error)),
             }
@@ -207,8 +221,8 @@ impl MongoStore {
         if matches!(guard, Guard::Exists) && !update.adds() {
             return Ok(Some(Refusal::Gone));
         }
-        let find = self.records.find_one(live(doc! { layout::KEY: digest(key) }, now));
-        let find = find.projection(update.projection()).max_time(self.deadline);
+        let find = self.place.documents.find_one(live(doc! { layout::KEY: digest(key) }, now));
+        let find = find.projection(update.projection()).max_time(self.place.deadline);
         // A secondary may not have seen yet what stood in the way.
         let document = find.selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary)).await;
         let Some(document) = document.map_err(|error| Call::Read.failed(&error))? else {
@@ -222,9 +236,9 @@ impl MongoStore {
     }
 
     async fn destroy_now(&self, key: &StoreKey, now: Timestamp) -> Result<bool, StoreError> {
-        let delete = self.records.find_one_and_delete(doc! { layout::KEY: digest(key) });
+        let delete = self.place.documents.find_one_and_delete(doc! { layout::KEY: digest(key) });
         let ends = doc! { layout::ID: 0, layout::IDLE_END: 1, layout::ABSOLUTE_END: 1 };
-        let removed = delete.projection(ends).max_time(self.deadline).await;
+        let removed = delete.projection(ends).max_time(self.place.deadline).await;
         match removed.map_err(|error| Call::Write.failed(&error))? {
             // It is gone in any case. If its times can't be read, nobody could load it either.
             Some(document) => Ok(layout::is_live(&document, now).unwrap_or(false)),
@@ -238,9 +252,9 @@ impl MongoStore {
             return Ok(0);
         }
         let limit = i64::try_from(limit).unwrap_or(i64::MAX).min(SWEPT_AT_ONCE);
-        let find = self.records.find(layout::expired(now)).projection(doc! { layout::ID: 1 });
+        let find = self.place.documents.find(layout::expired(now)).projection(doc! { layout::ID: 1 });
         let failed = |error: mongodb::error::Error| Call::Write.failed(&error);
-        let mut found = find.limit(limit).max_time(self.deadline).await.map_err(failed)?;
+        let mut found = find.limit(limit).max_time(self.place.deadline).await.map_err(failed)?;
         let mut ids = Vec::new();
         while found.advance().await.map_err(failed)? {
             ids.extend(found.current().get_object_id(layout::ID).map(Bson::from));
@@ -251,18 +265,9 @@ impl MongoStore {
         // A touch may have come in between: what lives by now stays.
         let mut filter = layout::expired(now);
         filter.insert(layout::ID, doc! { "$in": ids });
-        let deleted = self.records.delete_many(filter).await.map_err(failed)?.deleted_count;
+        let deleted = self.place.documents.delete_many(filter).await.map_err(failed)?.deleted_count;
         Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
     }
-}
-
-/// The collection of the records. What was written to it is written for good, whichever server dies next, unless the
-/// application has asked for less.
-fn records(database: &Database, name: &str) -> Collection<RawDocumentBuf> {
-    let mut concern = database.write_concern().cloned().unwrap_or_else(|| WriteConcern::builder().build());
-    concern.w.get_or_insert(Acknowledgment::Majority);
-    concern.journal.get_or_insert(true);
-    database.collection_with_options(name, CollectionOptions::builder().write_concern(concern).build())
 }
 
 /// Why an update was not made.
@@ -275,11 +280,11 @@ enum Refusal {
 
 impl Store for MongoStore {
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
-        StoreFuture::new(self.within(self.load_now(key, now)))
+        StoreFuture::new(self.place.within(self.load_now(key, now)))
     }
 
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, _: Timestamp) -> StoreFuture<'a, Created> {
-        StoreFuture::new(self.within(self.create_now(key, record)))
+        StoreFuture::new(self.place.within(self.create_now(key, record)))
     }
 
     fn apply<'a>(
@@ -289,7 +294,7 @@ impl Store for MongoStore {
         guard: &'a Guard,
         now: Timestamp,
     ) -> StoreFuture<'a, Applied> {
-        StoreFuture::new(self.within(async move {
+        StoreFuture::new(self.place.within(async move {
             let update = Update::new(patch, now)?;
             Ok(match self.write(key, &update, guard, now).await? {
                 Ok(after) => Applied::Done(update.written(&after)?),
@@ -310,7 +315,7 @@ impl Store for MongoStore {
         guard: &'a Guard,
         now: Timestamp,
     ) -> StoreFuture<'a, Rotated> {
-        StoreFuture::new(self.within(async move {
+        StoreFuture::new(self.place.within(async move {
             let mut update = Update::new(patch, now)?;
             update.rekey(old, new, now);
             Ok(match self.write(old, &update, guard, now).await? {
@@ -324,11 +329,11 @@ impl Store for MongoStore {
     }
 
     fn destroy<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, bool> {
-        StoreFuture::new(self.within(self.destroy_now(key, now)))
+        StoreFuture::new(self.place.within(self.destroy_now(key, now)))
     }
 
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<'_, usize> {
-        StoreFuture::new(self.within(self.sweep_now(limit, now)))
+        StoreFuture::new(self.place.within(self.sweep_now(limit, now)))
     }
 
     fn capabilities(&self) -> Capabilities {
@@ -344,7 +349,7 @@ impl fmt::Debug for MongoStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // The client's own Debug may print what the connection string holds.
         let mut debug = f.debug_struct("MongoStore");
-        debug.field("namespace", &self.records.namespace().to_string()).field("deadline", &self.deadline);
+        debug.field("namespace", &self.place.namespace()).field("deadline", &self.place.deadline);
         debug.finish_non_exhaustive()
     }
 }

@@ -10,7 +10,8 @@ use mongodb::bson::{Bson, Document, RawBsonRef, RawDocument, doc};
 use crate::error::{corrupt, no_bson};
 use crate::escape::escape;
 use crate::layout::{self, date, digest, live};
-use crate::value::{integer, to_bson};
+use crate::style::Style;
+use crate::value::to_bson;
 
 /// A patch in MongoDB's words.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -86,7 +87,7 @@ impl Update {
     /// What is to be told of it, from the document after it.
     pub(crate) fn written(&self, after: &RawDocument) -> Result<Written, StoreError> {
         let number = |key: &str| -> Result<i64, StoreError> {
-            field_of(after, key)?.and_then(integer).ok_or_else(|| corrupt(layout::DATA))
+            field_of(after, key)?.and_then(|number| Style::Native.integer(number)).ok_or_else(|| corrupt(layout::DATA))
         };
         let numbers =
             self.adds.iter().map(|(key, _)| Ok((key.clone(), number(key)?))).collect::<Result<Numbers, _>>()?;
@@ -96,7 +97,7 @@ impl Update {
     /// Whether each key that it adds to holds an integer that leaves room, in a document that was not updated.
     pub(crate) fn fits(&self, document: &RawDocument) -> Result<bool, StoreError> {
         for (key, by) in &self.adds {
-            let before = field_of(document, key)?.map_or(Some(0), integer);
+            let before = field_of(document, key)?.map_or(Some(0), |number| Style::Native.integer(number));
             if before.and_then(|before| before.checked_add(*by)).is_none() {
                 return Ok(false);
             }
@@ -188,7 +189,7 @@ fn path(parent: &str, key: &str) -> String {
 }
 
 fn bson(value: &Value) -> Result<Bson, StoreError> {
-    to_bson(value).ok_or_else(no_bson)
+    to_bson(value, Style::Native).ok_or_else(no_bson)
 }
 
 fn field_of<'a>(document: &'a RawDocument, key: &str) -> Result<Option<RawBsonRef<'a>>, StoreError> {

@@ -6,13 +6,13 @@
 use cloakroom::record::Value;
 use mongodb::bson::{Bson, Document, RawArray, RawBsonRef, RawDocument, raw};
 
-use crate::escape::{escape, unescape};
+use crate::style::Style;
 
-/// A value as BSON: integers as Int64, floats as Double, objects with escaped keys.
+/// A value as BSON; floats as Double.
 ///
-/// None for what is no JSON, which no value holds.
-pub(crate) fn to_bson(value: &Value) -> Option<Bson> {
-    Reader { rest: value.as_json() }.value()
+/// None for what is no JSON, which no value holds, and for keys that BSON has no word for in this style.
+pub(crate) fn to_bson(value: &Value, style: Style) -> Option<Bson> {
+    Reader { rest: value.as_json(), style }.value()
 }
 
 /// A value from BSON.
@@ -23,9 +23,9 @@ pub(crate) fn to_bson(value: &Value) -> Option<Bson> {
 /// # Errors
 ///
 /// If the bytes are no BSON.
-pub(crate) fn from_bson(bson: RawBsonRef<'_>) -> Result<Value, raw::Error> {
+pub(crate) fn from_bson(bson: RawBsonRef<'_>, style: Style) -> Result<Value, raw::Error> {
     let mut text = String::new();
-    write(&mut text, bson)?;
+    Writer { text: &mut text, style }.value(bson)?;
     // Only a foreign hand can have nested it deeper than a value may be.
     Ok(Value::from_json(&text).unwrap_or_else(|_| null()))
 }
@@ -34,82 +34,86 @@ fn null() -> Value {
     Value::from_json("null").unwrap_or_else(|_| Value::from(0))
 }
 
-/// The integer, if it is one.
-pub(crate) fn integer(bson: RawBsonRef<'_>) -> Option<i64> {
-    match bson {
-        RawBsonRef::Int64(number) => Some(number),
-        RawBsonRef::Int32(number) => Some(number.into()),
-        _ => None,
-    }
+/// Writes BSON as JSON text.
+struct Writer<'a> {
+    text: &'a mut String,
+    style: Style,
 }
 
-fn write(text: &mut String, bson: RawBsonRef<'_>) -> Result<(), raw::Error> {
-    match bson {
-        RawBsonRef::Document(document) => write_object(text, document)?,
-        RawBsonRef::Array(array) => write_array(text, array)?,
-        RawBsonRef::String(string) | RawBsonRef::Symbol(string) | RawBsonRef::JavaScriptCode(string) => {
-            write_string(text, string);
+impl Writer<'_> {
+    fn value(&mut self, bson: RawBsonRef<'_>) -> Result<(), raw::Error> {
+        if let Some(number) = self.style.integer(bson) {
+            self.text.push_str(&number.to_string());
+            return Ok(());
         }
-        RawBsonRef::Boolean(true) => text.push_str("true"),
-        RawBsonRef::Boolean(false) => text.push_str("false"),
-        RawBsonRef::Int32(number) => text.push_str(&number.to_string()),
-        RawBsonRef::Int64(number) => text.push_str(&number.to_string()),
-        // NaN and the infinities become null: JSON has no word for them.
-        RawBsonRef::Double(number) => text.push_str(&serde_json::Value::from(number).to_string()),
-        RawBsonRef::Decimal128(number) => write_string(text, &number.to_string()),
-        RawBsonRef::ObjectId(id) => write_string(text, &id.to_hex()),
-        RawBsonRef::DateTime(time) => match time.try_to_rfc3339_string() {
-            Ok(time) => write_string(text, &time),
-            Err(_) => text.push_str("null"),
-        },
-        RawBsonRef::Null
-        | RawBsonRef::Undefined
-        | RawBsonRef::Binary(_)
-        | RawBsonRef::RegularExpression(_)
-        | RawBsonRef::JavaScriptCodeWithScope(_)
-        | RawBsonRef::Timestamp(_)
-        | RawBsonRef::MaxKey
-        | RawBsonRef::MinKey
-        | RawBsonRef::DbPointer(_) => text.push_str("null"),
-    }
-    Ok(())
-}
-
-fn write_object(text: &mut String, document: &RawDocument) -> Result<(), raw::Error> {
-    text.push('{');
-    for (index, field) in document.iter().enumerate() {
-        let (name, value) = field?;
-        if index > 0 {
-            text.push(',');
+        match bson {
+            RawBsonRef::Document(document) => self.object(document)?,
+            RawBsonRef::Array(array) => self.array(array)?,
+            RawBsonRef::String(string) | RawBsonRef::Symbol(string) | RawBsonRef::JavaScriptCode(string) => {
+                self.string(string);
+            }
+            RawBsonRef::Boolean(true) => self.text.push_str("true"),
+            RawBsonRef::Boolean(false) => self.text.push_str("false"),
+            // NaN and the infinities become null: JSON has no word for them.
+            RawBsonRef::Double(number) => self.text.push_str(&serde_json::Value::from(number).to_string()),
+            RawBsonRef::Decimal128(number) => self.string(&number.to_string()),
+            RawBsonRef::ObjectId(id) => self.string(&id.to_hex()),
+            RawBsonRef::DateTime(time) => match self.style.date(time) {
+                Some(time) => self.string(&time),
+                None => self.text.push_str("null"),
+            },
+            RawBsonRef::Int32(_)
+            | RawBsonRef::Int64(_)
+            | RawBsonRef::Null
+            | RawBsonRef::Undefined
+            | RawBsonRef::Binary(_)
+            | RawBsonRef::RegularExpression(_)
+            | RawBsonRef::JavaScriptCodeWithScope(_)
+            | RawBsonRef::Timestamp(_)
+            | RawBsonRef::MaxKey
+            | RawBsonRef::MinKey
+            | RawBsonRef::DbPointer(_) => self.text.push_str("null"),
         }
-        // A name that no key has is a foreign one, and stands for itself.
-        write_string(text, unescape(name).as_deref().unwrap_or(name));
-        text.push(':');
-        write(text, value)?;
+        Ok(())
     }
-    text.push('}');
-    Ok(())
-}
 
-fn write_array(text: &mut String, array: &RawArray) -> Result<(), raw::Error> {
-    text.push('[');
-    for (index, value) in array.into_iter().enumerate() {
-        if index > 0 {
-            text.push(',');
+    fn object(&mut self, document: &RawDocument) -> Result<(), raw::Error> {
+        self.text.push('{');
+        for (index, field) in document.iter().enumerate() {
+            let (name, value) = field?;
+            if index > 0 {
+                self.text.push(',');
+            }
+            // A name that no key has is a foreign one, and stands for itself.
+            self.string(self.style.key(name).as_deref().unwrap_or(name));
+            self.text.push(':');
+            self.value(value)?;
         }
-        write(text, value?)?;
+        self.text.push('}');
+        Ok(())
     }
-    text.push(']');
-    Ok(())
-}
 
-fn write_string(text: &mut String, string: &str) {
-    text.push_str(&serde_json::Value::from(string).to_string());
+    fn array(&mut self, array: &RawArray) -> Result<(), raw::Error> {
+        self.text.push('[');
+        for (index, value) in array.into_iter().enumerate() {
+            if index > 0 {
+                self.text.push(',');
+            }
+            self.value(value?)?;
+        }
+        self.text.push(']');
+        Ok(())
+    }
+
+    fn string(&mut self, string: &str) {
+        self.text.push_str(&serde_json::Value::from(string).to_string());
+    }
 }
 
 /// Reads JSON text that is known to be valid.
 struct Reader<'a> {
     rest: &'a str,
+    style: Style,
 }
 
 impl Reader<'_> {
@@ -134,7 +138,7 @@ impl Reader<'_> {
             let key = self.string()?;
             self.take(':');
             let value = self.value()?;
-            document.insert(escape(&key), value);
+            document.insert(self.style.name(&key)?, value);
             self.take(',');
         }
         Some(Bson::Document(document))
@@ -170,7 +174,7 @@ impl Reader<'_> {
         if number == "-0" || number.contains(['.', 'e', 'E']) {
             number.parse().ok().map(Bson::Double)
         } else {
-            number.parse().ok().map(Bson::Int64)
+            number.parse().ok().map(|number| self.style.number(number))
         }
     }
 
@@ -202,12 +206,12 @@ mod tests {
     use super::*;
 
     fn bson_of(json: &str) -> Bson {
-        to_bson(&Value::from_json(json).unwrap()).unwrap()
+        to_bson(&Value::from_json(json).unwrap(), Style::Native).unwrap()
     }
 
     fn json_of(bson: Bson) -> String {
         let document = RawDocumentBuf::try_from(&doc! { "v": bson }).unwrap();
-        from_bson(document.get("v").unwrap().unwrap()).unwrap().as_json().to_owned()
+        from_bson(document.get("v").unwrap().unwrap(), Style::Native).unwrap().as_json().to_owned()
     }
 
     #[test]
@@ -269,7 +273,9 @@ mod tests {
             let number = f64::from_bits(bits ^ (bits >> 29));
             if number.is_finite() {
                 let value = Value::serialize(&number).unwrap();
-                assert!(matches!(to_bson(&value), Some(Bson::Double(read)) if read.to_bits() == number.to_bits()));
+                assert!(
+                    matches!(to_bson(&value, Style::Native), Some(Bson::Double(read)) if read.to_bits() == number.to_bits())
+                );
                 let read: f64 = Value::from_json(&json_of(Bson::Double(number))).unwrap().deserialize().unwrap();
                 assert_eq!(read.to_bits(), number.to_bits(), "{number:?}");
             }
@@ -290,5 +296,18 @@ mod tests {
         assert_eq!(json_of(Bson::Double(f64::NAN)), "null");
         assert_eq!(json_of(Bson::MinKey), "null");
         assert_eq!(json_of(Bson::Document(doc! { "$set": 1_i32 })), r#"{"$set":1}"#);
+    }
+
+    #[test]
+    fn javascript_keeps_names_as_they_are() {
+        let js = |json: &str| to_bson(&Value::from_json(json).unwrap(), Style::JavaScript);
+        let odd = r#"{"a.b":1,"$x":[2147483648,-0.0],"":{"%":9007199254740993},"__proto__":1.5}"#;
+        let inner = doc! { "%": 9_007_199_254_740_993_i64 };
+        let expected = doc! { "a.b": 1_i32, "$x": [2_147_483_648.0, -0.0], "": inner, "__proto__": 1.5 };
+        assert_eq!(js(odd), Some(Bson::Document(expected.clone())));
+        assert_eq!(js(r#"[{"a\u0000b":1}]"#), None);
+        let document = RawDocumentBuf::try_from(&doc! { "v": expected }).unwrap();
+        let read = from_bson(document.get("v").unwrap().unwrap(), Style::JavaScript).unwrap();
+        assert_eq!(read.as_json(), odd);
     }
 }

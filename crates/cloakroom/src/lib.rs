@@ -44,6 +44,7 @@
 pub mod cookie;
 
 mod clock;
+pub mod express;
 pub mod record;
 pub mod store;
 

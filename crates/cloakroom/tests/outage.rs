@@ -194,3 +194,35 @@ async fn a_failure_after_a_rotation_logs_nobody_out() {
     site.store.fails.store(false, Ordering::SeqCst);
     assert_eq!(site.get(&mut browser, "/whoami").await.body, "ada");
 }
+
+/// A slow store that answers is not away, however many stand in line for one session.
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_others_until_the_deadline_does_not_blame_the_store() {
+    async fn count(session: Session) -> Result {
+        Ok(session.update("n", |n: Option<i64>| n.unwrap_or(0) + 1).await?.to_string())
+    }
+    let site = Site::new(routes().route("/count", get(count)));
+    let mut browser = visitor(&site).await;
+    site.store.delay.store(300, Ordering::SeqCst);
+    let mut requests = tokio::task::JoinSet::new();
+    for wave in 0..3 {
+        for _ in 0..8 {
+            let (app, mut browser) = (site.app(), browser.clone());
+            let request = http::Request::get("/count").body(axum::body::Body::empty()).unwrap();
+            requests.spawn(async move { browser.send(app, request).await.unwrap() });
+        }
+        sleep(Duration::from_millis(400 * (wave + 1))).await;
+    }
+    let mut done = 0;
+    for response in requests.join_all().await {
+        match response.status() {
+            StatusCode::OK => done += 1,
+            status => {
+                let kind = response.extensions().get::<SessionErrorKind>();
+                assert_eq!((status, kind), (AWAY, Some(&SessionErrorKind::Contention)));
+            }
+        }
+    }
+    assert!((3..20).contains(&done), "{done} of 24");
+    assert_eq!(site.get(&mut browser, "/read").await.body, (done + 1).to_string(), "it is asked, and answers");
+}

@@ -13,6 +13,7 @@ pub mod sealed_cookie;
 pub mod set_cookie;
 pub mod ticket;
 
+pub mod session_text;
 pub mod value;
 
 pub mod mongodb_document;
@@ -31,11 +32,12 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     Target { name: "cookie_header", check: cookie_header::check },
     Target { name: "mongodb_document", check: mongodb_document::check },
     Target { name: "mongodb_record", check: mongodb_record::check },
     Target { name: "sealed_cookie", check: sealed_cookie::check },
+    Target { name: "session_text", check: session_text::check },
     Target { name: "set_cookie", check: set_cookie::check },
     Target { name: "ticket", check: ticket::check },
     Target { name: "value", check: value::check },

@@ -131,4 +131,4 @@ macro_rules! targets {
     };
 }
 
-targets!(cookie_header, mongodb_document, mongodb_record, sealed_cookie, set_cookie, ticket, value);
+targets!(cookie_header, mongodb_document, mongodb_record, sealed_cookie, session_text, set_cookie, ticket, value);

@@ -32,6 +32,7 @@ mod command;
 mod executor;
 pub mod jitter;
 pub mod model;
+mod moving;
 pub mod operation;
 pub mod plan;
 mod print;

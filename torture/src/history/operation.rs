@@ -213,7 +213,14 @@ impl Sorter {
         if write.ends
             && let Some(name) = cursor.name
         {
-            let user = cursor.user.take().filter(|_| self.keeps_handles);
+            let mut user = cursor.user.take();
+            if !self.keeps_handles
+                && let Some(user) = user.take()
+            {
+                // Its handle may be the same all the same, and then it is found by that.
+                let found = Kind::Revoke { user, told: None, unknown: true };
+                self.push(name, operation(cursor, span, found));
+            }
             self.push(name, operation(cursor, span, Kind::End { name, user, answer: answer.clone() }));
         }
         if write.user.is_some() && matches!(answer, Answer::Done(_)) {

@@ -8,6 +8,7 @@ use cloakroom::store::{MemoryStore, Store};
 use cloakroom_mongodb::MongoStore;
 use mongodb::Client;
 
+use super::moving::Moving;
 use super::run::DEADLINE;
 use super::torment::AT_A_TIME;
 
@@ -24,12 +25,14 @@ pub struct Kind {
 #[derive(Clone, Copy, Debug)]
 enum SetUp {
     Memory,
+    Moving,
     Mongodb,
 }
 
 /// All kinds.
 pub const STORES: &[Kind] = &[
     Kind { name: "memory", in_turns: true, set_up: SetUp::Memory },
+    Kind { name: "moving", in_turns: true, set_up: SetUp::Moving },
     Kind { name: "mongodb", in_turns: false, set_up: SetUp::Mongodb },
 ];
 
@@ -51,6 +54,8 @@ pub fn by_name(name: &str) -> Result<Kind> {
 pub enum Source {
     /// A new one for each history.
     Memory,
+    /// Two new ones for each history, and sessions that move from the one to the other.
+    Moving,
     /// A collection for each history that runs at a time.
     Mongodb {
         /// The stores.
@@ -69,6 +74,7 @@ impl Source {
     pub async fn open(kind: Kind) -> Result<Source> {
         Ok(match kind.set_up {
             SetUp::Memory => Source::Memory,
+            SetUp::Moving => Source::Moving,
             SetUp::Mongodb => {
                 let Ok(uri) = std::env::var("CLOAKROOM_TEST_MONGODB") else {
                     bail!("CLOAKROOM_TEST_MONGODB must name a MongoDB replica set: use `cargo xtask torture`");
@@ -89,6 +95,7 @@ impl Source {
     pub fn store(&self, place: usize) -> Arc<dyn Store> {
         match self {
             Source::Memory => Arc::new(MemoryStore::new()),
+            Source::Moving => Arc::new(Moving::new()),
             Source::Mongodb { stores, .. } => stores[place].clone(),
         }
     }
@@ -100,7 +107,7 @@ impl Source {
     /// If that fails.
     pub async fn close(self) -> Result<()> {
         match self {
-            Source::Memory => Ok(()),
+            Source::Memory | Source::Moving => Ok(()),
             Source::Mongodb { database, .. } => Ok(database.drop().await?),
         }
     }

@@ -53,8 +53,7 @@ async fn another_ttl_index_in_the_way_is_told_and_not_fatal() {
         let options = IndexOptions::builder().expire_after(std::time::Duration::from_secs(7_777)).build();
         let theirs = IndexModel::builder().keys(doc! { "exp": 1 }).options(options).build();
         scratch.documents().create_index(theirs).await.unwrap();
-        let warnings = Warnings::default();
-        let listening = tracing::subscriber::set_default(warnings.clone());
+        let (warnings, listening) = Warnings::listen();
         let (key, _) = scratch.created(&record()).await;
         drop(listening);
         assert_eq!(warnings.0.load(Ordering::SeqCst), 1);
@@ -66,7 +65,17 @@ async fn another_ttl_index_in_the_way_is_told_and_not_fatal() {
 
 /// Counts this crate's warnings.
 #[derive(Clone, Default)]
-struct Warnings(Arc<AtomicUsize>);
+pub(crate) struct Warnings(pub(crate) Arc<AtomicUsize>);
+
+impl Warnings {
+    /// Counts those of this thread, until what is given beside it is dropped.
+    pub(crate) fn listen() -> (Warnings, impl Sized + Send) {
+        let warnings = Warnings::default();
+        // With one subscriber alone, a thread that has none decides for all of them that nobody listens.
+        let another = tracing::Dispatch::new(warnings.clone());
+        (warnings.clone(), (another, tracing::subscriber::set_default(warnings)))
+    }
+}
 
 impl tracing::Subscriber for Warnings {
     fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {

@@ -10,5 +10,6 @@ mod contract;
 mod directory;
 mod documents;
 mod durability;
+mod express;
 mod indexes;
 mod outage;

@@ -10,6 +10,7 @@ pub use data::Data;
 pub use id::{Handle, IdError, SessionId, StoreKey, UserId};
 pub(crate) use patch::sum;
 pub use patch::{Change, Expiry, Numbers, Patch, WrongType};
+pub(crate) use value::JsonFault;
 pub use value::{MAX_DEPTH, Value, ValueError, ValueErrorKind};
 
 use std::sync::Arc;

@@ -201,7 +201,7 @@ impl ValueError {
     }
 
     fn json(kind: Kind, source: serde_json::Error) -> ValueError {
-        ValueError(kind, Some(JsonFault { category: source.classify(), line: source.line(), column: source.column() }))
+        ValueError(kind, Some(JsonFault::from(source)))
     }
 }
 
@@ -227,10 +227,16 @@ impl std::error::Error for ValueError {
 
 /// What serde_json said, without its message: that one quotes the value.
 #[derive(Debug)]
-struct JsonFault {
+pub(crate) struct JsonFault {
     category: serde_json::error::Category,
     line: usize,
     column: usize,
+}
+
+impl From<serde_json::Error> for JsonFault {
+    fn from(error: serde_json::Error) -> JsonFault {
+        JsonFault { category: error.classify(), line: error.line(), column: error.column() }
+    }
 }
 
 impl fmt::Display for JsonFault {

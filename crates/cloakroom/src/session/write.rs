@@ -52,14 +52,16 @@ impl Inner {
         key: Arc<str>,
         mut f: impl FnMut(Option<Value>) -> Result<(Value, T), SessionError>,
     ) -> Result<T, SessionError> {
+        // How often others were in the way.
         let conflicts = AtomicU32::new(0);
         let replacing = pin!(async {
             let _turn = self.turn().await;
             // Where others are at it already, there is no point in trying before one's turn.
-            let mut place = match self.live_key() {
-                Some(session) => self.settings.queues.join(&session).await,
-                None => None,
-            };
+            let mut place = None;
+            if let Some(queue) = self.live_key().as_ref().and_then(|session| self.settings.queues.join(session)) {
+                conflicts.fetch_add(1, Ordering::Relaxed);
+                place = Some(queue.await);
+            }
             if place.is_some() || self.state().is_stale() {
                 self.reload().await?;
             }

@@ -16,6 +16,7 @@ mod directory;
 mod error;
 mod future;
 mod memory;
+mod moving;
 mod outcome;
 
 pub use directory::{Directory, Entry};
@@ -23,6 +24,7 @@ pub use error::{StoreError, StoreErrorKind};
 pub(crate) use future::Answer;
 pub use future::StoreFuture;
 pub use memory::{MemoryStats, MemoryStore};
+pub use moving::MovingStore;
 pub use outcome::{Applied, Capabilities, Created, Found, Guard, KeyRules, Loaded, Rotated, Token, Written};
 
 use std::fmt::Debug;

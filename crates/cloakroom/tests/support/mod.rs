@@ -4,7 +4,7 @@
 
 pub mod stranger;
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -31,6 +31,8 @@ pub struct Watched {
     calls: Mutex<Vec<&'static str>>,
     pub fails: AtomicBool,
     pub hangs: AtomicBool,
+    /// Each answer takes so many milliseconds.
+    pub delay: AtomicU64,
     /// So many rotations are carried out, but the answer is lost.
     pub loses_rotations: AtomicUsize,
     pub release: tokio::sync::Notify,
@@ -60,7 +62,13 @@ impl Watched {
                 answer.await
             });
         }
-        answer
+        match self.delay.load(Ordering::SeqCst) {
+            0 => answer,
+            delay => StoreFuture::new(async move {
+                tokio::time::sleep(Duration::from_millis(delay)).await;
+                answer.await
+            }),
+        }
     }
 }
 

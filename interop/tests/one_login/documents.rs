@@ -1,0 +1,99 @@
+//! What stands in the database is what Express writes, whoever has written it.
+
+use mongodb::bson::{Bson, DateTime, Decimal128, Regex, doc, oid::ObjectId};
+
+use crate::browser::Browser;
+use crate::layout::at;
+use crate::pair::Pair;
+
+/// A session that Rust begins has the fields and types of one that Express begins.
+pub(crate) fn of_rust_look_like_those_of_express(pair: &Pair) {
+    let layout = pair.layout;
+    pair.database.clear();
+    Browser::default().tell(&pair.express, "/set/k/v");
+    let theirs = pair.database.document();
+    pair.database.clear();
+    let mut visitor = Browser::default();
+    visitor.tell(&pair.rust, "/set/k/v");
+    let ours = pair.database.document();
+
+    let names = |document: &mongodb::bson::Document| -> Vec<String> {
+        let own = |name: &&String| !matches!(name.as_str(), "cloakroom" | "_id");
+        let mut names: Vec<String> = document.keys().filter(own).cloned().collect();
+        names.sort();
+        names
+    };
+    assert_eq!(names(&ours), names(&theirs), "the fields of a document");
+    assert_eq!(ours.get(layout.id).unwrap().element_type(), theirs.get(layout.id).unwrap().element_type());
+    assert_eq!(ours.get(layout.expires).unwrap().element_type(), theirs.get(layout.expires).unwrap().element_type());
+    assert_eq!(layout.shape(&ours), layout.shape(&theirs), "the cookie in it");
+    assert!(layout.is_text || layout.cookie(&ours).len() == 9, "all nine attributes");
+
+    // And Express writes into it as into its own.
+    visitor.tell(&pair.express, "/set/k/w");
+    let after = pair.database.document();
+    assert_eq!(layout.shape(&after), layout.shape(&theirs));
+    assert_eq!(visitor.dump(&pair.rust)["k"], "w");
+}
+
+/// What Rust does not touch stays to the byte: the cookie, types that JSON does not have, fields that nobody knows.
+pub(crate) fn of_express_keep_what_rust_does_not_touch(pair: &Pair) {
+    let layout = pair.layout;
+    pair.database.clear();
+    let mut visitor = Browser::default();
+    visitor.tell(&pair.express, "/set/mine/theirs");
+    pair.database.change(doc! { "$set": { "note": ObjectId::new(), "count": 7_i64 } });
+    if layout.is_text {
+        let text = pair.database.document().get_str("session").unwrap().to_owned();
+        let odd = text.replace(r#""mine":"theirs""#, r#""odd":{"b":1.0,"a":[1e2, null]},"mine":"theirs""#);
+        assert_ne!(odd, text);
+        pair.database.change(doc! { "$set": { "session": odd } });
+    } else {
+        let regex = Regex { pattern: "^a".into(), options: "i".into() };
+        let odd = doc! {
+            "date": DateTime::from_millis(1_700_000_000_123), "id": ObjectId::new(), "long": 5_i64, "double": 5.0,
+            "decimal": "0.10".parse::<Decimal128>().unwrap(), "regex": regex, "null": Bson::Null,
+        };
+        pair.database.change(doc! { "$set": { "session.odd": odd } });
+    }
+    let before = pair.database.document();
+    assert_eq!(visitor.tell(&pair.rust, "/incr"), "1");
+    visitor.tell(&pair.rust, "/set/ours/new");
+    visitor.tell(&pair.rust, "/unset/mine");
+    let after = pair.database.document();
+
+    for field in ["note", "count", layout.id, "session.odd"] {
+        assert_eq!(at(&after, field), at(&before, field), "{field}");
+    }
+    if layout.is_text {
+        let text = after.get_str("session").unwrap();
+        assert!(text.contains(r#""odd":{"b":1.0,"a":[1e2, null]}"#), "{text}");
+        assert!(text.starts_with(r#"{"cookie":{"originalMaxAge":"#), "{text}");
+    }
+    assert_eq!(layout.shape(&after), layout.shape(&before));
+    assert_eq!(visitor.dump(&pair.express)["ours"], "new");
+    assert_eq!(visitor.dump(&pair.express)["n"], 1);
+}
+
+/// Where Express says how long a session lasts, Rust keeps to it: the end moves by as much, and `originalMaxAge` stays.
+pub(crate) fn keep_the_lifetime_that_express_gave(pair: &Pair) {
+    const HOUR: i64 = 3_600_000;
+    let layout = pair.layout;
+    let hourly = pair.another_express(&[("MAX_AGE", &HOUR.to_string()), ("ROLLING", "1")]);
+    pair.database.clear();
+    let mut visitor = Browser::default();
+    visitor.tell(&hourly, "/set/k/v");
+    let before = pair.database.document();
+    visitor.tell(&pair.rust, "/set/k/w");
+    let after = pair.database.document();
+    let end = |document: &mongodb::bson::Document| document.get_datetime(layout.expires).unwrap().timestamp_millis();
+    let later = end(&after) - end(&before);
+    assert!((0..60_000).contains(&later), "the end has moved by {later} ms");
+    let age = |document| layout.cookie(document).into_iter().find(|(name, _)| name == "originalMaxAge");
+    assert_eq!(age(&after), age(&before));
+    assert_eq!(layout.shape(&after), layout.shape(&before));
+    // Express takes it over as its own, and rolls it on.
+    let answer = visitor.get(&hourly, "/read");
+    assert!(answer.header("set-cookie").is_some_and(|line| line.contains("; Expires=")), "{answer:?}");
+    assert_eq!(layout.shape(&pair.database.document()), layout.shape(&before));
+}
