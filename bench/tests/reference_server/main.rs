@@ -83,7 +83,7 @@ fn a_database_that_is_down_is_no_empty_session() {
 fn what_can_not_be_started_says_why() {
     for (variable, value, reason) in [
         ("STORE", "redis://127.0.0.1", "not available"),
-        ("STORE", "mongodb://127.0.0.1/?layout=connect-mongo", "not available"),
+        ("STORE", "mongodb://127.0.0.1/?layout=connect-nobody", "not available"),
         ("PORT", "70000", "port"),
         ("COOKIE", "a b", "COOKIE"),
     ] {

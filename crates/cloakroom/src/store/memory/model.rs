@@ -114,7 +114,7 @@ fn a_full_store_counts_exactly() {
             .collect();
         let (leaving, key) = (store.clone(), keys[0].clone());
         threads.push(thread::spawn(move || {
-            leaving.destroy_now(key, NOW);
+            leaving.destroy_now(&key, NOW);
         }));
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         let live = keys.iter().filter(|key| finds(&store, key)).count();
@@ -133,11 +133,11 @@ fn what_was_destroyed_stays_away() {
             thread::spawn(move || {
                 let mut patch = Patch::default();
                 patch.set("a", crate::record::Value::from(1));
-                store.shard_of(old).apply(old, &patch, &Guard::Exists, NOW);
+                store.shard_of(&old).apply(&old, &patch, &Guard::Exists, NOW);
                 rotate(&store, &old, &new)
             })
         };
-        let was_there = store.destroy_now(old, NOW);
+        let was_there = store.destroy_now(&old, NOW);
         let escaped = writer.join().unwrap();
         assert!(was_there != escaped, "it ends in one way");
         assert_eq!((finds(&store, &old), finds(&store, &new)), (false, escaped));
