@@ -10,6 +10,7 @@ use mongodb::options::{ReturnDocument, ValidationAction, ValidationLevel};
 
 use super::ExpressStore;
 use super::document::{DEAD, SESSION};
+use super::layout::LAST_MODIFIED;
 use crate::error::{Call, code};
 use crate::layout::date;
 
@@ -105,9 +106,11 @@ impl ExpressStore {
     }
 }
 
-/// Lets no session stand beside the mark.
+/// Lets no session stand beside the mark, nor what connect-mongo's `touch` writes: its `get` would fail on it.
 fn validator() -> Document {
-    doc! { "$nor": [{ DEAD: true, SESSION: { "$type": ["object", "string"] } }] }
+    let session = doc! { DEAD: true, SESSION: { "$type": ["object", "string"] } };
+    let touched = doc! { DEAD: true, LAST_MODIFIED: { "$exists": true } };
+    doc! { "$nor": [session, touched] }
 }
 
 /// The validator beside the one that is there; none if it is part of that already.
