@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::{Context as _, Result, anyhow, bail};
 use cloakroom::store::{MemoryStore, Store};
-use cloakroom_mongodb::{ExpressLayout, MongoStore};
+use cloakroom_mongodb::{ExpressLayout, MongoStore, WebCrypto};
 
 /// The collection or table that every store keeps its sessions in.
 const COLLECTION: &str = "sessions";
@@ -12,7 +12,8 @@ const COLLECTION: &str = "sessions";
 const LAYOUTS: &str = "`native`, `connect-mongodb-session`, `connect-mongo` and `connect-mongo-object`";
 
 /// The options of a connection string that no driver knows, with those that only a layout of Express has.
-const OPTIONS: [&str; 6] = ["layout", "id_field", "expires_key", "user_at", "tombstones", "timestamps"];
+const OPTIONS: [&str; 8] =
+    ["layout", "id_field", "expires_key", "user_at", "tombstones", "timestamps", "crypto", "crypto_iterations"];
 
 /// A store by its name.
 #[derive(Debug, PartialEq)]
@@ -40,7 +41,8 @@ impl StoreAt {
                 format!("STORE: the layout `{name}` is not available for `{scheme}`; there are {LAYOUTS}")
             })?),
         };
-        let layout = layout.map(|layout| options.into_iter().fold(layout, set_up));
+        let layout =
+            layout.map(|layout| with_crypto(options.iter().cloned().fold(layout, set_up), &options)).transpose()?;
         Ok(StoreAt::Mongodb(uri, layout))
     }
 
@@ -74,6 +76,17 @@ fn set_up(layout: ExpressLayout, (option, value): (String, String)) -> ExpressLa
         "timestamps" if value == "1" => layout.timestamps(),
         _ => layout,
     }
+}
+
+/// The layout with the secret of connect-mongo's `createWebCryptoAdapter`, if there is one.
+fn with_crypto(layout: ExpressLayout, options: &[(String, String)]) -> Result<ExpressLayout> {
+    let value_of = |name: &str| options.iter().find(|(option, _)| option == name).map(|(_, value)| value.as_str());
+    let Some(secret) = value_of("crypto") else { return Ok(layout) };
+    let mut crypto = WebCrypto::options(secret);
+    if let Some(iterations) = value_of("crypto_iterations") {
+        crypto = crypto.iterations(iterations.parse().context("STORE: `crypto_iterations` is not a number")?);
+    }
+    Ok(layout.crypto(crypto.derive().context("STORE: `crypto`")?))
 }
 
 /// The connection string without the options that are the reference server's own, and these.

@@ -32,9 +32,23 @@ fn histories_over_moves() {
     no_violation_on("moving", dose, 300);
 }
 
+/// A server decides about the order, so other histories may come of the same seeds.
+fn on_a_server(seconds: u64) -> Dose {
+    let time = Duration::from_secs(seconds);
+    Dose { first_seed: 0, histories: 10_000, time, shrinking: Duration::from_secs(20) }
+}
+
 #[test]
 fn histories_on_mongodb() {
-    let time = Duration::from_secs(12);
-    let dose = Dose { first_seed: 0, histories: 10_000, time, shrinking: Duration::from_secs(20) };
-    no_violation_on("mongodb", dose, 30);
+    no_violation_on("mongodb", on_a_server(12), 30);
+}
+
+#[test]
+fn histories_on_documents_of_express() {
+    no_violation_on("express", on_a_server(8), 20);
+}
+
+#[test]
+fn histories_on_texts_of_express() {
+    no_violation_on("express-text", on_a_server(8), 10);
 }

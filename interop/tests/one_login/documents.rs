@@ -97,3 +97,17 @@ pub(crate) fn keep_the_lifetime_that_express_gave(pair: &Pair) {
     assert!(answer.header("set-cookie").is_some_and(|line| line.contains("; Expires=")), "{answer:?}");
     assert_eq!(layout.shape(&pair.database.document()), layout.shape(&before));
 }
+
+/// Whoever has written it: the document names neither the keys nor the values, and its end stays readable.
+pub(crate) fn show_nothing_where_they_are_encrypted(pair: &Pair) {
+    for (writer, reader) in [(&pair.express, &pair.rust), (&pair.rust, &pair.express)] {
+        pair.database.clear();
+        let mut visitor = Browser::default();
+        visitor.tell(writer, "/set/hidden-key/hidden-value");
+        let document = pair.database.document();
+        assert!(!document.to_string().contains("hidden"), "{document}");
+        assert!(document.get_str("session").is_ok(), "{document}");
+        assert!(document.get_datetime(pair.layout.expires).is_ok(), "{document}");
+        assert_eq!(visitor.dump(reader)["hidden-key"], "hidden-value");
+    }
+}

@@ -36,7 +36,9 @@ pub(crate) fn either_side_reads_what_the_other_left(pair: &Pair) {
         rust.signal_kill();
         counting.into_iter().map(|thread| thread.join().unwrap()).sum::<usize>()
     });
+    // What was under way may or may not count, and may still be on its way to the database.
     let left: usize = visitor.read(&pair.express, "/read").parse().unwrap();
     assert!(counted > 0 && (counted..=counted + 4).contains(&left), "{counted} were answered, {left} were counted");
-    assert_eq!(visitor.tell(&pair.rust, "/incr"), (left + 1).to_string());
+    let next: usize = visitor.tell(&pair.rust, "/incr").parse().unwrap();
+    assert!((left + 1..=counted + 5).contains(&next), "{counted} were answered, {left} were counted, and then {next}");
 }

@@ -36,6 +36,16 @@ impl Layout {
         Layout { name: "connect-mongo", rust: "connect-mongo", is_text: true, ..OBJECT };
     pub(crate) const CONNECT_MONGO_OBJECT: Layout =
         Layout { name: "connect-mongo-object", rust: "connect-mongo-object", ..OBJECT };
+    pub(crate) const CONNECT_MONGO_WEB_CRYPTO: Layout = Layout {
+        name: "connect-mongo-webcrypto",
+        rust: "connect-mongo&crypto=both-sides-know-this-secret&crypto_iterations=1000",
+        ..Layout::CONNECT_MONGO
+    };
+    pub(crate) const CONNECT_MONGO_WEB_CRYPTO_OBJECT: Layout = Layout {
+        name: "connect-mongo-webcryptoobject",
+        rust: "connect-mongo-object&crypto=both-sides-know-this-secret&crypto_iterations=1000",
+        ..Layout::CONNECT_MONGO_OBJECT
+    };
     pub(crate) const CONNECT_MONGO_5: Layout = Layout { name: "connect-mongo-5", ..Layout::CONNECT_MONGO };
     pub(crate) const CONNECT_MONGO_5_OBJECT: Layout =
         Layout { name: "connect-mongo-5-object", ..Layout::CONNECT_MONGO_OBJECT };

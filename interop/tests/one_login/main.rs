@@ -72,6 +72,22 @@ fn check_all(layout: Layout) {
     killed::either_side_reads_what_the_other_left(&pair);
 }
 
+/// Both sides know the secret of connect-mongo 6's `createWebCryptoAdapter`; in the database nobody reads a session.
+#[test]
+fn encrypted_sessions_are_shared() {
+    for layout in [Layout::CONNECT_MONGO_WEB_CRYPTO, Layout::CONNECT_MONGO_WEB_CRYPTO_OBJECT] {
+        let pair = Pair::start(layout);
+        races::a_late_save_of_express_revives_nothing(&pair);
+        logins::on_express_and_then_on_rust(&pair);
+        logins::on_rust_and_then_on_express(&pair);
+        logins::a_new_id_of_express_counts_on_rust(&pair);
+        documents::show_nothing_where_they_are_encrypted(&pair);
+        races::counting_with_a_blind_express_fails_nowhere(&pair);
+        races::a_late_save_of_rust_revives_nothing(&pair);
+        keys::rotate_on_either_side(&pair);
+    }
+}
+
 /// What only Express can decrypt is no session to Rust, and stays as it is.
 #[test]
 fn encrypted_sessions_are_left_alone() {

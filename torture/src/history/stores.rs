@@ -5,7 +5,7 @@ use std::sync::Arc;
 use anyhow::{Context as _, Result, bail};
 use cloakroom::record::StoreKey;
 use cloakroom::store::{MemoryStore, Store};
-use cloakroom_mongodb::MongoStore;
+use cloakroom_mongodb::{ExpressLayout, MongoStore};
 use mongodb::Client;
 
 use super::moving::Moving;
@@ -27,6 +27,8 @@ enum SetUp {
     Memory,
     Moving,
     Mongodb,
+    /// In the documents of Express' stores, by the name of the layout.
+    Express(&'static str),
 }
 
 /// All kinds.
@@ -34,6 +36,8 @@ pub const STORES: &[Kind] = &[
     Kind { name: "memory", in_turns: true, set_up: SetUp::Memory },
     Kind { name: "moving", in_turns: true, set_up: SetUp::Moving },
     Kind { name: "mongodb", in_turns: false, set_up: SetUp::Mongodb },
+    Kind { name: "express", in_turns: false, set_up: SetUp::Express("connect-mongodb-session") },
+    Kind { name: "express-text", in_turns: false, set_up: SetUp::Express("connect-mongo") },
 ];
 
 /// The kind of this name.
@@ -59,7 +63,7 @@ pub enum Source {
     /// A collection for each history that runs at a time.
     Mongodb {
         /// The stores.
-        stores: Vec<Arc<MongoStore>>,
+        stores: Vec<Arc<dyn Store>>,
         /// Where they are.
         database: mongodb::Database,
     },
@@ -75,20 +79,36 @@ impl Source {
         Ok(match kind.set_up {
             SetUp::Memory => Source::Memory,
             SetUp::Moving => Source::Moving,
-            SetUp::Mongodb => {
-                let Ok(uri) = std::env::var("CLOAKROOM_TEST_MONGODB") else {
-                    bail!("CLOAKROOM_TEST_MONGODB must name a MongoDB replica set: use `cargo xtask torture`");
-                };
-                let database = Client::with_uri_str(uri).await?.database(&random_name()?);
-                let store = MongoStore::new(database.clone()).with_deadline(DEADLINE);
-                let stores = (0..AT_A_TIME).map(|place| Arc::new(store.clone().with_collection(&place.to_string())));
-                let stores: Vec<_> = stores.collect();
-                for store in &stores {
-                    store.ensure_indexes().await?;
-                }
-                Source::Mongodb { stores, database }
+            SetUp::Mongodb => Source::mongodb(None).await?,
+            SetUp::Express(name) => {
+                let layout = ExpressLayout::by_name(name).with_context(|| format!("there is no layout {name:?}"))?;
+                Source::mongodb(Some(layout.tombstones())).await?
             }
         })
+    }
+
+    async fn mongodb(layout: Option<ExpressLayout>) -> Result<Source> {
+        let Ok(uri) = std::env::var("CLOAKROOM_TEST_MONGODB") else {
+            bail!("CLOAKROOM_TEST_MONGODB must name a MongoDB replica set: use `cargo xtask torture`");
+        };
+        let database = Client::with_uri_str(uri).await?.database(&random_name()?);
+        let all = MongoStore::new(database.clone()).with_deadline(DEADLINE);
+        let mut stores: Vec<Arc<dyn Store>> = Vec::new();
+        for place in 0..AT_A_TIME {
+            let store = all.clone().with_collection(&place.to_string());
+            stores.push(match &layout {
+                None => {
+                    store.ensure_indexes().await?;
+                    Arc::new(store)
+                }
+                Some(layout) => {
+                    let store = store.with_layout(layout.clone());
+                    store.ensure_indexes().await?;
+                    Arc::new(store)
+                }
+            });
+        }
+        Ok(Source::Mongodb { stores, database })
     }
 
     /// A store for one history. Of a place below [`AT_A_TIME`] it is the same one each time.
