@@ -283,13 +283,14 @@ impl Sorter {
             if answer == Answer::Refused {
                 continue;
             }
-            let unknown = answer == Answer::Unknown;
+            // Where a rotation gives it another handle, it may have a new one since.
+            let found_none = answer == Answer::Done(Some(Datum::Number(0)));
+            let may_have_moved =
+                |life: &Name| !history.keeps_handles && self.first_names.values().any(|first| first == life);
             let mine = by_handle.get(revoke.own.as_str()).cloned().unwrap_or_default();
             let (about, told): (Vec<Name>, _) = match &revoke.handle {
                 Some(handle) => {
                     let told = match answer {
-                        // Where a rotation gives it another handle, it may have a new one since.
-                        Answer::Done(Some(Datum::Number(0))) if !history.keeps_handles => None,
                         Answer::Done(Some(Datum::Number(count))) => Some(count > 0),
                         _ => None,
                     };
@@ -297,13 +298,18 @@ impl Sorter {
                 }
                 None => (self.lives.keys().filter(|life| !mine.contains(life)).copied().collect(), None),
             };
-            let mut is_step_of = |life: Name, unknown: bool| {
+            let unknown = answer == Answer::Unknown;
+            let mut steps: Vec<(Name, Option<bool>, bool)> = Vec::new();
+            for life in about {
+                let is_missed = revoke.handle.is_some() && found_none && may_have_moved(&life);
+                steps.push((life, told.filter(|_| !is_missed), unknown || is_missed));
+            }
+            if revoke.handle.is_none() && !history.keeps_handles {
+                steps.extend(mine.into_iter().map(|life| (life, told, true)));
+            }
+            for (life, told, unknown) in steps {
                 let kind = Kind::Revoke { user: revoke.user.clone(), told, unknown };
                 self.lives.entry(life).or_default().push(Operation { span, exchange, kind });
-            };
-            about.into_iter().for_each(|life| is_step_of(life, unknown));
-            if revoke.handle.is_none() && !history.keeps_handles {
-                mine.into_iter().for_each(|life| is_step_of(life, true));
             }
         }
     }
