@@ -7,7 +7,9 @@ use cloakroom::store::{Found, StoreError};
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Document, RawDocument, RawDocumentBuf};
 
+use crate::ExpressLayout;
 use crate::error::{corrupt, no_bson};
+use crate::express::{self, Reading};
 use crate::layout;
 use crate::update::Update;
 
@@ -36,6 +38,33 @@ pub fn write(id: [u8; 12], key: &StoreKey, record: &Record) -> Result<Vec<u8>, S
 /// If BSON has no word for it.
 pub fn update(patch: &Patch, now: Timestamp) -> Result<Vec<u8>, StoreError> {
     bytes(&Update::new(patch, now)?.document())
+}
+
+/// What a load makes of a document of Express; none if it counts as missing.
+///
+/// # Errors
+///
+/// If it is no document, or has fields of ours that are not as we write them.
+pub fn read_express(document: &[u8], layout: &ExpressLayout, now: Timestamp) -> Result<Option<Found>, StoreError> {
+    let document = RawDocument::from_bytes(document).map_err(|_| corrupt(layout::ID))?;
+    Ok(match express::read(document, layout, now)? {
+        Reading::Live(found) => Some(found),
+        Reading::Over | Reading::Broken => None,
+    })
+}
+
+/// The document that a new record is stored as beside those of Express.
+///
+/// # Errors
+///
+/// If a key of it means something to Express.
+pub fn write_express(
+    key: &StoreKey,
+    record: &Record,
+    layout: &ExpressLayout,
+    now: Timestamp,
+) -> Result<Vec<u8>, StoreError> {
+    Ok(express::new(key, record, layout, now)?.into_bytes())
 }
 
 fn bytes(document: &Document) -> Result<Vec<u8>, StoreError> {

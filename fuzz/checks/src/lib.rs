@@ -17,6 +17,7 @@ pub mod session_text;
 pub mod value;
 
 pub mod mongodb_document;
+pub mod mongodb_express;
 pub mod mongodb_record;
 
 mod input;
@@ -32,9 +33,10 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     Target { name: "cookie_header", check: cookie_header::check },
     Target { name: "mongodb_document", check: mongodb_document::check },
+    Target { name: "mongodb_express", check: mongodb_express::check },
     Target { name: "mongodb_record", check: mongodb_record::check },
     Target { name: "sealed_cookie", check: sealed_cookie::check },
     Target { name: "session_text", check: session_text::check },

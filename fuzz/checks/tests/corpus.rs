@@ -131,4 +131,14 @@ macro_rules! targets {
     };
 }
 
-targets!(cookie_header, mongodb_document, mongodb_record, sealed_cookie, session_text, set_cookie, ticket, value);
+targets!(
+    cookie_header,
+    mongodb_document,
+    mongodb_express,
+    mongodb_record,
+    sealed_cookie,
+    session_text,
+    set_cookie,
+    ticket,
+    value
+);

@@ -19,7 +19,7 @@ pub struct Command {
     rounds: u32,
     /// Go on for so many minutes, however many rounds that takes.
     #[arg(long)]
-    minutes: Option<u64>,
+    minutes: Option<f64>,
     /// The load of the tests, in place of the larger one.
     #[arg(long)]
     short: bool,
@@ -46,7 +46,8 @@ impl Command {
             }
             return Ok(ExitCode::SUCCESS);
         }
-        let end = self.minutes.map(|minutes| Instant::now() + Duration::from_secs(minutes * 60));
+        let time = self.minutes.map(|minutes| Duration::try_from_secs_f64(minutes * 60.0)).transpose()?;
+        let end = time.map(|time| Instant::now() + time);
         let (mut round, mut survived, mut failed) = (0, 0, 0);
         while end.map_or(round < self.rounds, |end| Instant::now() < end) {
             round += 1;

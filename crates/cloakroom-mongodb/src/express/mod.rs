@@ -24,6 +24,8 @@ mod update;
 mod vectors;
 
 pub use crypto::{WebCrypto, WebCryptoEncoding, WebCryptoError, WebCryptoOptions};
+#[cfg(feature = "fuzzing")]
+pub(crate) use document::{Reading, new, read};
 pub(crate) use layout::COLLECTION;
 pub use layout::ExpressLayout;
 pub use store::ExpressStore;
