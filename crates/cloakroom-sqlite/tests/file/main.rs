@@ -1,0 +1,6 @@
+//! Tests on files of their own, among the temporary files.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod scratch;
+
+mod conformance;
