@@ -8,6 +8,7 @@ use cloakroom::store::StoreError;
 use crate::SqliteStore;
 use crate::error::Fault;
 use crate::link::Place;
+use crate::store::PATIENCE;
 
 const DEADLINE: Duration = Duration::from_secs(2);
 const WAITING: usize = 4_096;
@@ -113,7 +114,7 @@ impl SqliteBuilder {
             path,
             synchronous: self.synchronous,
             most_pages: self.max_file_size.map(Place::pages),
-            patience: self.deadline.mul_f64(0.75),
+            patience: self.deadline.mul_f64(PATIENCE),
         };
         SqliteStore::start(place, self.readers, self.max_waiting, self.deadline).await
     }

@@ -67,13 +67,16 @@ impl Link {
     /// an error, and not a store without sessions.
     pub(crate) fn create(&mut self) -> Result<(), Fault> {
         make_file(&self.place.path)?;
-        let connection = retry(self.place.patience, || connect(&self.place, self.role))?;
-        if !retry(self.place.patience, || schema::is_ready(&connection))? {
-            // Only a file that is empty yet takes this; and it must come before the first table.
-            connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
-        }
-        retry(self.place.patience, || keep_log(&connection))?;
-        retry(self.place.patience, || schema::migrate(&connection))?;
+        let connection = retry(self.place.patience, || {
+            let connection = connect(&self.place, self.role)?;
+            if !schema::is_ready(&connection)? {
+                // Only a file that is empty yet takes this; and it must come before the first table.
+                connection.pragma_update(None, "auto_vacuum", "INCREMENTAL")?;
+            }
+            keep_log(&connection)?;
+            schema::migrate(&connection)?;
+            Ok(connection)
+        })?;
         self.open = Some(Open { connection, file: identity(&self.place.path)? });
         Ok(())
     }

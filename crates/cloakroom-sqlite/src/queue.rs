@@ -64,6 +64,13 @@ impl<T> Queue<T> {
         Some(Taken { all: state.waiting.drain(..count).collect(), was_idle })
     }
 
+    /// Takes what is there, but not more than `most`.
+    pub(crate) fn take_now(&self, most: usize) -> Vec<T> {
+        let mut state = self.lock();
+        let count = state.waiting.len().min(most);
+        state.waiting.drain(..count).collect()
+    }
+
     /// Lets nothing more in. What is in already is still taken out.
     pub(crate) fn close(&self) {
         self.lock().is_closed = true;
@@ -98,7 +105,9 @@ mod tests {
         (0..5).for_each(|item| queue.push(item).unwrap());
         let first = queue.take(3).unwrap();
         assert_eq!((first.all, first.was_idle), (vec![0, 1, 2], false));
-        assert_eq!(queue.take(3).unwrap().all, [3, 4]);
+        assert_eq!(queue.take_now(1), [3]);
+        assert_eq!(queue.take(3).unwrap().all, [4]);
+        assert!(queue.take_now(1).is_empty());
     }
 
     #[test]

@@ -22,7 +22,9 @@ use crate::thread::{self, Jobs, Queues};
 use crate::write;
 
 /// Others shall not wait for long while what has ended is removed.
-const SWEPT_AT_ONCE: usize = 200;
+const SWEPT_AT_ONCE: usize = 100;
+/// The part of the deadline in which a call has to begin. What was not begun is then told to be so, and not to be unknown.
+pub(crate) const PATIENCE: f64 = 0.75;
 /// What is removed where there is no room for a new session.
 const REMOVED_FOR_ROOM: usize = 1_000;
 
@@ -130,8 +132,7 @@ impl SqliteStore {
         start: Instant,
         work: impl FnMut(&Connection) -> Result<T, Fault> + Send + 'static,
     ) -> Result<T, StoreError> {
-        // What was not begun by then is told to be so before the deadline.
-        let (call, answer) = Call::new(start + self.deadline.mul_f64(0.75), work);
+        let (call, answer) = Call::new(start + self.deadline.mul_f64(PATIENCE), work);
         queue.push(Box::new(call)).map_err(|refused| match refused {
             Refused::Full => Fault::late(),
             Refused::Closed => Fault::closed(),
@@ -165,15 +166,24 @@ impl SqliteStore {
         while removed < limit {
             let most = (limit - removed).min(SWEPT_AT_ONCE);
             let sweep = move |connection: &Connection| write::sweep(connection, most, now);
+            let begin = Instant::now();
             match self.ask(&self.shared.queues.writes, start, sweep).await {
-                Ok(count) => removed += count,
+                Ok(count) => {
+                    removed += count;
+                    if count < most {
+                        break;
+                    }
+                }
                 Err(error) if removed == 0 => return Err(error),
                 // What is removed is removed.
                 Err(_) => break,
             }
-            if removed % SWEPT_AT_ONCE != 0 {
+            // Half of the time is the others'.
+            let pause = begin.elapsed();
+            if start.elapsed() + pause > self.deadline.mul_f64(PATIENCE) {
                 break;
             }
+            tokio::time::sleep(pause).await;
         }
         Ok(removed)
     }

@@ -4,3 +4,13 @@
 mod scratch;
 
 mod conformance;
+
+mod contract;
+mod directory;
+mod faults;
+mod group;
+mod killed;
+mod opening;
+mod processes;
+mod rows;
+mod space;
