@@ -1,11 +1,13 @@
 //! The stores that histories run on, by name. Another one is another line in [`STORES`], and its setting up.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
 use cloakroom::record::StoreKey;
 use cloakroom::store::{MemoryStore, Store};
 use cloakroom_mongodb::MongoStore;
+use cloakroom_sqlite::SqliteStore;
 use mongodb::Client;
 
 use super::moving::Moving;
@@ -27,6 +29,7 @@ enum SetUp {
     Memory,
     Moving,
     Mongodb,
+    Sqlite,
 }
 
 /// All kinds.
@@ -34,6 +37,7 @@ pub const STORES: &[Kind] = &[
     Kind { name: "memory", in_turns: true, set_up: SetUp::Memory },
     Kind { name: "moving", in_turns: true, set_up: SetUp::Moving },
     Kind { name: "mongodb", in_turns: false, set_up: SetUp::Mongodb },
+    Kind { name: "sqlite", in_turns: false, set_up: SetUp::Sqlite },
 ];
 
 /// The kind of this name.
@@ -49,7 +53,7 @@ pub fn by_name(name: &str) -> Result<Kind> {
     })
 }
 
-/// Where the stores of histories come from. What it has made on a server goes with [`close`](Source::close).
+/// Where the stores of histories come from. What it has made on a server or on the disk goes with [`close`](Source::close).
 #[derive(Debug)]
 pub enum Source {
     /// A new one for each history.
@@ -62,6 +66,13 @@ pub enum Source {
         stores: Vec<Arc<MongoStore>>,
         /// Where they are.
         database: mongodb::Database,
+    },
+    /// A file for each history that runs at a time.
+    Sqlite {
+        /// The stores.
+        stores: Vec<Arc<SqliteStore>>,
+        /// Where the files are.
+        folder: PathBuf,
     },
 }
 
@@ -88,6 +99,16 @@ impl Source {
                 }
                 Source::Mongodb { stores, database }
             }
+            SetUp::Sqlite => {
+                let folder = std::env::temp_dir().join(random_name()?);
+                std::fs::create_dir(&folder)?;
+                let mut stores = Vec::new();
+                for place in 0..AT_A_TIME {
+                    let builder = SqliteStore::builder(folder.join(format!("{place}.db"))).deadline(DEADLINE);
+                    stores.push(Arc::new(builder.open().await?));
+                }
+                Source::Sqlite { stores, folder }
+            }
         })
     }
 
@@ -97,10 +118,11 @@ impl Source {
             Source::Memory => Arc::new(MemoryStore::new()),
             Source::Moving => Arc::new(Moving::new()),
             Source::Mongodb { stores, .. } => stores[place].clone(),
+            Source::Sqlite { stores, .. } => stores[place].clone(),
         }
     }
 
-    /// Removes what was made on a server.
+    /// Removes what was made on a server or on the disk.
     ///
     /// # Errors
     ///
@@ -109,6 +131,12 @@ impl Source {
         match self {
             Source::Memory | Source::Moving => Ok(()),
             Source::Mongodb { database, .. } => Ok(database.drop().await?),
+            Source::Sqlite { stores, folder } => {
+                for store in stores {
+                    SqliteStore::clone(&store).close().await;
+                }
+                Ok(std::fs::remove_dir_all(folder)?)
+            }
         }
     }
 }
