@@ -36,9 +36,7 @@ const APPLICATION: i64 = 0x636c_6b72;
 
 /// Whether the file has the tables of today; an error if it never will.
 pub(crate) fn is_ready(connection: &Connection) -> Result<bool, Fault> {
-    let version = pragma(connection, "user_version")?;
-    let application = pragma(connection, "application_id")?;
-    let tables: i64 = connection.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
+    let State { version, application, tables } = state(connection)?;
     if version == 0 && application == 0 && tables == 0 {
         return Ok(false);
     }
@@ -70,7 +68,7 @@ fn bring_up_to_date(connection: &Connection) -> Result<(), Fault> {
     if is_ready(connection)? {
         return Ok(());
     }
-    let version = usize::try_from(pragma(connection, "user_version")?).unwrap_or(0);
+    let version = usize::try_from(state(connection)?.version).unwrap_or(0);
     for migration in MIGRATIONS.iter().skip(version) {
         connection.execute_batch(migration)?;
     }
@@ -79,6 +77,17 @@ fn bring_up_to_date(connection: &Connection) -> Result<(), Fault> {
     Ok(())
 }
 
-fn pragma(connection: &Connection, name: &str) -> Result<i64, Fault> {
-    Ok(connection.pragma_query_value(None, name, |row| row.get(0))?)
+/// What a file says of itself.
+struct State {
+    version: i64,
+    application: i64,
+    tables: i64,
+}
+
+/// In one statement, so that it sees one moment: another process may be at work on the file.
+fn state(connection: &Connection) -> Result<State, Fault> {
+    let sql = "SELECT (SELECT user_version FROM pragma_user_version), \
+               (SELECT application_id FROM pragma_application_id), (SELECT count(*) FROM sqlite_schema)";
+    Ok(connection
+        .query_row(sql, [], |row| Ok(State { version: row.get(0)?, application: row.get(1)?, tables: row.get(2)? }))?)
 }
