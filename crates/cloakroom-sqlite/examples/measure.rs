@@ -17,7 +17,7 @@ use tokio::task::JoinSet;
 
 type Outcome<T> = Result<T, Box<dyn Error + Send + Sync>>;
 
-const FOR: Duration = Duration::from_secs(4);
+const FOR: Duration = Duration::from_secs(3);
 const HOUR: Duration = Duration::from_secs(3_600);
 const FEW: usize = 1_000;
 
@@ -45,7 +45,8 @@ async fn measure(file: &Path, many: usize) -> Outcome<()> {
         let bytes = std::fs::metadata(file)?.len();
         println!("{count} sessions, {} bytes each, filled in {:?}", bytes / count as u64, begin.elapsed());
         for synchronous in [Synchronous::Full, Synchronous::Normal] {
-            let store = SqliteStore::builder(file).synchronous(synchronous).open().await?;
+            let builder = SqliteStore::builder(file).synchronous(synchronous).deadline(Duration::from_secs(10));
+            let store = builder.open().await?;
             println!("  synchronous = {synchronous:?}");
             let all = Arc::new(keys.clone());
             for clients in [1, 64] {
@@ -67,7 +68,7 @@ async fn sweep(file: &Path, mut keys: Vec<StoreKey>, ended: usize) -> Outcome<()
     let all = keys.len();
     fill(file, &mut keys, all + ended, Duration::from_secs(1)).await?;
     let later = now() + Duration::from_secs(5);
-    let store = SqliteStore::open(file).await?;
+    let store = SqliteStore::builder(file).deadline(Duration::from_secs(10)).open().await?;
     println!("{ended} of {} sessions have ended", keys.len());
     report("load, before", 2, &run(&store, &lasting, 2, Call::Load, until(FOR)).await?);
     report("set, before", 2, &run(&store, &lasting, 2, Call::Set, until(FOR)).await?);
@@ -171,7 +172,8 @@ async fn once(store: &SqliteStore, key: &StoreKey, call: Call) -> Outcome<()> {
 
 /// Makes new sessions until there are so many keys.
 async fn fill(file: &Path, keys: &mut Vec<StoreKey>, count: usize, time: Duration) -> Outcome<()> {
-    let store = SqliteStore::builder(file).synchronous(Synchronous::Normal).open().await?;
+    let builder = SqliteStore::builder(file).synchronous(Synchronous::Normal).deadline(Duration::from_secs(60));
+    let store = builder.open().await?;
     while keys.len() < count {
         let mut tasks = JoinSet::new();
         for _ in 0..(count - keys.len()).min(1_000) {
