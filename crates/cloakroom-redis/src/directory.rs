@@ -170,9 +170,10 @@ impl RedisStore {
             }
         }
         if !strangers.is_empty() {
-            let request = strangers.into_iter().fold(Request::script(&HEAL).key(index), |request, (digest, written)| {
-                request.arg(digest).arg(written.to_string())
-            });
+            let request =
+                strangers.into_iter().fold(Request::script(&HEAL).key(index), |request, (digest, written)| {
+                    request.arg(digest).arg(written.to_string())
+                });
             overlooked(self.place.server.ask(Call::Write, &request, None).await);
         }
         Ok(sessions.into_values().collect())
@@ -218,13 +219,7 @@ impl RedisStore {
     }
 
     /// Some entries of a part of the index.
-    async fn members(
-        &self,
-        shard: char,
-        from: Vec<u8>,
-        to: Vec<u8>,
-        limit: usize,
-    ) -> Result<Vec<Member>, StoreError> {
+    async fn members(&self, shard: char, from: Vec<u8>, to: Vec<u8>, limit: usize) -> Result<Vec<Member>, StoreError> {
         let request = Request::command("ZRANGEBYLEX").key(names::page(&self.place.prefix, shard)).arg(from).arg(to);
         let request = request.arg("LIMIT").arg("0").arg(limit.to_string());
         let told = layout::list(self.place.ask(Call::Read, &request).await?)?;

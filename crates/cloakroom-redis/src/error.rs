@@ -8,8 +8,19 @@ use redis::{ErrorKind, RedisError, ServerErrorKind};
 
 /// The server refuses before it begins: it is no master, not ready, busy, or does not know us.
 const REFUSED: [&str; 13] = [
-    "BUSY", "CLUSTERDOWN", "LOADING", "MASTERDOWN", "MISCONF", "NOAUTH", "NOPERM", "NOREPLICAS", "READONLY", "TRYAGAIN",
-    "WRONGPASS", "DENIED", "NOMASTERLINK",
+    "BUSY",
+    "CLUSTERDOWN",
+    "LOADING",
+    "MASTERDOWN",
+    "MISCONF",
+    "NOAUTH",
+    "NOPERM",
+    "NOREPLICAS",
+    "READONLY",
+    "TRYAGAIN",
+    "WRONGPASS",
+    "DENIED",
+    "NOMASTERLINK",
 ];
 
 /// What was asked of the server when it failed: of a write that was sent, nobody knows whether it happened.

@@ -128,7 +128,8 @@ impl Fields {
     pub(crate) fn with(&self, others: &[(&str, &str)]) -> Vec<Vec<u8>> {
         let kept = self.0.iter().filter(|(field, _)| others.iter().all(|(other, _)| other.as_bytes() != &***field));
         let kept = kept.flat_map(|(field, value)| [field.clone(), value.clone()]);
-        kept.chain(others.iter().flat_map(|(field, value)| [field.as_bytes().to_vec(), value.as_bytes().to_vec()])).collect()
+        kept.chain(others.iter().flat_map(|(field, value)| [field.as_bytes().to_vec(), value.as_bytes().to_vec()]))
+            .collect()
     }
 
     /// Whether it is a record, and not what a rotation has left or reserved.

@@ -118,7 +118,8 @@ mod tests {
     #[test]
     fn slots_are_those_of_the_server() {
         // By CLUSTER KEYSLOT.
-        for (key, slot) in [("123456789", 12_739), ("foo", 12_182), ("{foo}bar", 12_182), ("a{foo}{bar}", 12_182), ("", 0)]
+        for (key, slot) in
+            [("123456789", 12_739), ("foo", 12_182), ("{foo}bar", 12_182), ("a{foo}{bar}", 12_182), ("", 0)]
         {
             assert_eq!(super::slot(key.as_bytes()), slot, "{key}");
         }
@@ -141,7 +142,9 @@ mod tests {
         for after in ["", "0", "01", "0123456789abcdef", "/", "0123456789abcdef0123456789abcdee"] {
             assert!(is_behind(after) && handle > after, "{after}");
         }
-        for after in [handle, "1", "x", "é", "0123456789abcdef0123456789abcdf"].into_iter().chain(longer.iter().map(|after| &**after))
+        for after in [handle, "1", "x", "é", "0123456789abcdef0123456789abcdf"]
+            .into_iter()
+            .chain(longer.iter().map(|after| &**after))
         {
             assert!(!is_behind(after) && handle <= after, "{after}");
         }

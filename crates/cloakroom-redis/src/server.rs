@@ -83,7 +83,8 @@ impl Ask<'_> {
         let first = first.extract_error().map_err(|error| error::refused(&error))?;
         if let (Some(replicas), Some(confirmed)) = (self.replicas, answers.next()) {
             match confirmed.extract_error().map_err(|error| error::refused(&error))? {
-                Value::Int(confirmed) if usize::try_from(confirmed).is_ok_and(|confirmed| confirmed >= replicas.count) => {}
+                Value::Int(confirmed)
+                    if usize::try_from(confirmed).is_ok_and(|confirmed| confirmed >= replicas.count) => {}
                 Value::Int(confirmed) => return Err(error::too_few_replicas(replicas.count, confirmed)),
                 _ => return Err(error::corrupt("an answer")),
             }

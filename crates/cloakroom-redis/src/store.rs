@@ -108,9 +108,7 @@ impl RedisStore {
     /// # Errors
     ///
     /// If there is no address, or one that is not valid or is that of a socket.
-    pub async fn connect_cluster<U: AsRef<str>>(
-        urls: impl IntoIterator<Item = U>,
-    ) -> Result<RedisStore, StoreError> {
+    pub async fn connect_cluster<U: AsRef<str>>(urls: impl IntoIterator<Item = U>) -> Result<RedisStore, StoreError> {
         let nodes = urls.into_iter().map(|url| settings(url.as_ref())).collect::<Result<Vec<_>, _>>()?;
         let cluster = Cluster::new(nodes);
         let cluster = cluster.ok_or_else(|| error::bad_setting("a cluster needs the address of a node"))?;
@@ -297,7 +295,15 @@ impl Place {
         reserved: Option<&str>,
     ) -> Request {
         let place = [layout::HANDLE, handle, layout::WRITTEN, &millis(now)].map(|text| text.as_bytes().to_vec());
-        self.creation_of(digest, handle, record, layout::fields(record).into_iter().chain(place), now, indexes, reserved)
+        self.creation_of(
+            digest,
+            handle,
+            record,
+            layout::fields(record).into_iter().chain(place),
+            now,
+            indexes,
+            reserved,
+        )
     }
 
     #[allow(clippy::too_many_arguments, reason = "as many as the script has")]

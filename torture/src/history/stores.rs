@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result, bail};
+use cloakroom::Timestamp;
 use cloakroom::record::StoreKey;
 use cloakroom::store::{MemoryStore, Store};
 use cloakroom_mongodb::MongoStore;
+use cloakroom_redis::RedisStore;
 use mongodb::Client;
 
 use super::moving::Moving;
@@ -27,6 +29,7 @@ enum SetUp {
     Memory,
     Moving,
     Mongodb,
+    Redis,
 }
 
 /// All kinds.
@@ -34,6 +37,7 @@ pub const STORES: &[Kind] = &[
     Kind { name: "memory", in_turns: true, set_up: SetUp::Memory },
     Kind { name: "moving", in_turns: true, set_up: SetUp::Moving },
     Kind { name: "mongodb", in_turns: false, set_up: SetUp::Mongodb },
+    Kind { name: "redis", in_turns: false, set_up: SetUp::Redis },
 ];
 
 /// The kind of this name.
@@ -63,6 +67,8 @@ pub enum Source {
         /// Where they are.
         database: mongodb::Database,
     },
+    /// A prefix for each history that runs at a time.
+    Redis(Vec<Arc<RedisStore>>),
 }
 
 impl Source {
@@ -88,6 +94,21 @@ impl Source {
                 }
                 Source::Mongodb { stores, database }
             }
+            SetUp::Redis => {
+                let Ok(urls) = std::env::var("CLOAKROOM_TEST_REDIS") else {
+                    bail!(
+                        "CLOAKROOM_TEST_REDIS must name a Redis, or the nodes of a cluster: use `cargo xtask torture`"
+                    );
+                };
+                let store = match urls.split(',').collect::<Vec<_>>().as_slice() {
+                    [url] => RedisStore::connect(url).await?,
+                    urls => RedisStore::connect_cluster(urls).await?,
+                };
+                let (store, name) = (store.with_deadline(DEADLINE), random_name()?);
+                let stores =
+                    (0..AT_A_TIME).map(|place| Arc::new(store.clone().with_prefix(&format!("{name}:{place}"))));
+                Source::Redis(stores.collect())
+            }
         })
     }
 
@@ -97,6 +118,7 @@ impl Source {
             Source::Memory => Arc::new(MemoryStore::new()),
             Source::Moving => Arc::new(Moving::new()),
             Source::Mongodb { stores, .. } => stores[place].clone(),
+            Source::Redis(stores) => stores[place].clone(),
         }
     }
 
@@ -109,6 +131,14 @@ impl Source {
         match self {
             Source::Memory | Source::Moving => Ok(()),
             Source::Mongodb { database, .. } => Ok(database.drop().await?),
+            Source::Redis(stores) => {
+                // By then all of them are over.
+                let late = Timestamp::from_millis(i64::MAX);
+                for store in stores {
+                    while store.sweep(usize::MAX, late).await? > 0 {}
+                }
+                Ok(())
+            }
         }
     }
 }

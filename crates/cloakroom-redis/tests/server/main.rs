@@ -6,3 +6,10 @@ mod process;
 mod scratch;
 
 mod conformance;
+
+mod cluster;
+mod commands;
+mod contract;
+mod directory;
+mod durability;
+mod outage;

@@ -51,7 +51,8 @@ pub(crate) async fn remove(connection: &mut MultiplexedConnection, prefix: &str)
 pub(crate) async fn keys(connection: &mut MultiplexedConnection, prefix: &str) -> Vec<Vec<u8>> {
     let (mut cursor, mut all) = (0_u64, Vec::new());
     loop {
-        let scan = redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(format!("*{prefix}*")).arg("COUNT").arg(1_000).to_owned();
+        let scan =
+            redis::cmd("SCAN").arg(cursor).arg("MATCH").arg(format!("*{prefix}*")).arg("COUNT").arg(1_000).to_owned();
         let (next, found): (u64, Vec<Vec<u8>>) = scan.query_async(connection).await.unwrap();
         all.extend(found);
         if next == 0 {
