@@ -111,7 +111,7 @@ impl Cluster {
         Err(Failure::NotSent(error::no_node()))
     }
 
-    /// Asks each master the same.
+    /// All nodes that have slots.
     pub(crate) async fn masters(&self) -> Result<Vec<Arc<Link>>, Failure> {
         let map = self.map().await?;
         let mut masters: Vec<&Address> = map.ranges.iter().map(|(_, _, master)| master).collect();

@@ -2,6 +2,8 @@
 
 mod store;
 
+mod express;
+
 mod cluster_steps;
 mod directory;
 
@@ -16,4 +18,5 @@ mod server;
 
 mod error;
 
+pub use express::{ConnectRedis, ExpressStore};
 pub use store::RedisStore;

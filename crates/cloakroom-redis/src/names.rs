@@ -86,14 +86,22 @@ impl Member {
     }
 }
 
-/// The hash slot of a key: CRC16 (XMODEM) of what stands between the first braces, if there is anything, else of all.
+/// What stands between the first braces of a key, if there is anything.
+fn tag(key: &[u8]) -> Option<&[u8]> {
+    let open = key.iter().position(|byte| *byte == b'{')?;
+    let length = key[open + 1..].iter().position(|byte| *byte == b'}')?;
+    (length > 0).then(|| &key[open + 1..open + 1 + length])
+}
+
+/// Whether a part of a key decides alone where it is in a cluster.
+pub(crate) fn has_tag(key: &[u8]) -> bool {
+    tag(key).is_some()
+}
+
+/// The hash slot of a key: CRC16 (XMODEM) of its tag, if it has one, else of all.
 pub(crate) fn slot(key: &[u8]) -> u16 {
-    let tag = key.iter().position(|byte| *byte == b'{').and_then(|open| {
-        let length = key[open + 1..].iter().position(|byte| *byte == b'}')?;
-        (length > 0).then(|| &key[open + 1..open + 1 + length])
-    });
     let mut crc = 0_u16;
-    for byte in tag.unwrap_or(key) {
+    for byte in tag(key).unwrap_or(key) {
         crc ^= u16::from(*byte) << 8;
         for _ in 0..8 {
             crc = if crc & 0x8000 == 0 { crc << 1 } else { (crc << 1) ^ 0x1021 };

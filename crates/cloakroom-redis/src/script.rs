@@ -36,6 +36,13 @@ pub(crate) static HEAL: Script = script!("heal.lua");
 pub(crate) static RESERVE: Script = script!("reserve.lua");
 pub(crate) static RELEASE: Script = script!("release.lua");
 
+pub(crate) static EXPRESS_READ: Script = script!("express/read.lua");
+pub(crate) static EXPRESS_CREATE: Script = script!("express/create.lua");
+pub(crate) static EXPRESS_WRITE: Script = script!("express/write.lua");
+pub(crate) static EXPRESS_END: Script = script!("express/end.lua");
+pub(crate) static EXPRESS_RESERVE: Script = script!("express/reserve.lua");
+pub(crate) static EXPRESS_RELEASE: Script = script!("express/release.lua");
+
 /// One thing asked of the server.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {

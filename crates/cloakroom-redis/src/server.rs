@@ -1,6 +1,7 @@
 //! The server, or the servers of a cluster, and how they are asked.
 
 use std::future::Future;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom::store::StoreError;
@@ -14,7 +15,7 @@ use crate::script::Request;
 /// Where requests go.
 #[derive(Debug)]
 pub(crate) enum Server {
-    One(Link),
+    One(Arc<Link>),
     Cluster(Cluster),
 }
 
@@ -34,7 +35,7 @@ pub(crate) struct Ask<'a> {
 
 impl Server {
     pub(crate) fn one(info: &ConnectionInfo) -> Result<Server, RedisError> {
-        Link::new(info).map(Server::One)
+        Link::new(info).map(Arc::new).map(Server::One)
     }
 
     /// Asks, and gives the answer. What the server refuses is an error.
@@ -50,6 +51,20 @@ impl Server {
             Server::Cluster(cluster) => cluster.ask(ask).await,
         };
         ask.answer(answers.map_err(|failure| failure.of(call))?)
+    }
+
+    /// All servers that have keys.
+    pub(crate) async fn masters(&self) -> Result<Vec<Arc<Link>>, Failure> {
+        match self {
+            Server::One(link) => Ok(vec![link.clone()]),
+            Server::Cluster(cluster) => cluster.masters().await,
+        }
+    }
+
+    /// Asks one of them.
+    pub(crate) async fn ask_of(&self, link: &Link, call: Call, request: &Request) -> Result<Value, StoreError> {
+        let ask = Ask { request, replicas: None };
+        ask.answer(ask.of(link, false).await.map_err(|failure| failure.of(call))?)
     }
 }
 

@@ -17,6 +17,7 @@ use redis::{Client, ConnectionInfo, IntoConnectionInfo, Value as Reply};
 use crate::changes::{self, Outcome, Site, Turn, margin};
 use crate::cluster::Cluster;
 use crate::error::{self, Call};
+use crate::express::{ConnectRedis, ExpressStore};
 use crate::layout::{self, Fields, millis};
 use crate::names;
 use crate::script::{CREATE, DESTROY, Request};
@@ -143,6 +144,22 @@ impl RedisStore {
     pub fn wait_for_replicas(self, count: usize, timeout: Duration) -> RedisStore {
         let replicas = (count > 0).then_some(Replicas { count, timeout });
         RedisStore { place: Place { replicas, ..self.place }, ..self }
+    }
+
+    /// Keeps the sessions as connect-redis does, so that Express and this application share them.
+    ///
+    /// What this store keeps beside them, for a while, begins with the prefix of [`with_prefix`](RedisStore::with_prefix).
+    ///
+    /// ```no_run
+    /// use cloakroom_redis::{ConnectRedis, RedisStore};
+    ///
+    /// # async fn example() -> Result<(), cloakroom::store::StoreError> {
+    /// let store = RedisStore::connect("redis://127.0.0.1:6379").await?.with_layout(ConnectRedis::new());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_layout(self, layout: ConnectRedis) -> ExpressStore {
+        ExpressStore::new(self.place, layout)
     }
 
     async fn load_now(&self, key: &StoreKey, now: Timestamp) -> Result<Loaded, StoreError> {

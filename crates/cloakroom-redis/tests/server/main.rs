@@ -12,4 +12,5 @@ mod commands;
 mod contract;
 mod directory;
 mod durability;
+mod express;
 mod outage;
