@@ -16,7 +16,7 @@ use crate::script::Request;
 #[derive(Debug)]
 pub(crate) enum Server {
     One(Arc<Link>),
-    Cluster(Cluster),
+    Cluster(Box<Cluster>),
 }
 
 /// How many replicas must have a write before it counts, and how long that may take.

@@ -70,7 +70,7 @@ impl RedisStore {
     ///
     /// If the address is not valid.
     pub async fn connect(url: &str) -> Result<RedisStore, StoreError> {
-        RedisStore::on(Server::one(&settings(url)?).map_err(|error| error::bad_url(url, &error))?)
+        Ok(RedisStore::on(Server::one(&settings(url)?).map_err(|error| error::bad_url(url, &error))?))
     }
 
     /// A store on the server of the application's own client: with its address, credentials and certificates.
@@ -89,7 +89,8 @@ impl RedisStore {
     /// # }
     /// ```
     pub fn new(client: &Client) -> Result<RedisStore, StoreError> {
-        RedisStore::on(Server::one(client.get_connection_info()).map_err(|error| error::bad_url("@", &error))?)
+        let server = Server::one(client.get_connection_info());
+        Ok(RedisStore::on(server.map_err(|error| error::bad_url("@", &error))?))
     }
 
     /// A store on a cluster, by the addresses of some of its nodes. The others are found by these.
@@ -113,13 +114,13 @@ impl RedisStore {
         let nodes = urls.into_iter().map(|url| settings(url.as_ref())).collect::<Result<Vec<_>, _>>()?;
         let cluster = Cluster::new(nodes);
         let cluster = cluster.ok_or_else(|| error::bad_setting("a cluster needs the address of a node"))?;
-        RedisStore::on(Server::Cluster(cluster))
+        Ok(RedisStore::on(Server::Cluster(Box::new(cluster))))
     }
 
-    fn on(server: Server) -> Result<RedisStore, StoreError> {
+    fn on(server: Server) -> RedisStore {
         let server = Arc::new(server);
         let place = Place { server, prefix: PREFIX.into(), deadline: DEADLINE, replicas: None };
-        Ok(RedisStore { place, creations: Arc::default() })
+        RedisStore { place, creations: Arc::default() }
     }
 
     /// Begins the names of all keys with `prefix` and a colon, not with `cloakroom:`.

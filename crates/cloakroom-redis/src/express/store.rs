@@ -144,7 +144,7 @@ impl ExpressStore {
                 Step::WrongType => return Ok(Applied::WrongType),
             };
             let end = if next.removal == before.removal { "keep".to_owned() } else { next.removal.to_string() };
-            let request = self.with_keys(Request::script(&EXPRESS_WRITE), key.plain()).arg(before.text);
+            let request = self.with_keys(Request::script(&EXPRESS_WRITE), key.plain()).arg(before.text.as_str());
             let request = request.arg(before.removal.to_string()).arg(next.text).arg(end);
             if layout::number(&self.place.ask(Call::Write, &request).await?)? == 1 {
                 return Ok(Applied::Done(Written::new(next.token, next.numbers)));
@@ -170,7 +170,7 @@ impl ExpressStore {
             return Ok(Step::Conflict);
         }
         Ok(match before.patched(patch, previous, &self.layout, now)? {
-            Ok(next) => Step::Next(before, next),
+            Ok(next) => Step::Next(Box::new(before), next),
             Err(_) => Step::WrongType,
         })
     }
@@ -203,7 +203,7 @@ pub(super) fn remembered_until(now: Timestamp) -> Timestamp {
 /// How a write begins.
 #[derive(Debug)]
 pub(super) enum Step {
-    Next(Stored, Next),
+    Next(Box<Stored>, Next),
     Gone,
     Conflict,
     WrongType,
