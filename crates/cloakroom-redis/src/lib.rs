@@ -1,0 +1,22 @@
+#![doc = include_str!("../README.md")]
+
+mod store;
+
+mod express;
+
+mod cluster_steps;
+mod directory;
+
+mod changes;
+mod layout;
+mod names;
+
+mod cluster;
+mod link;
+mod script;
+mod server;
+
+mod error;
+
+pub use express::{ConnectRedis, ExpressStore};
+pub use store::RedisStore;

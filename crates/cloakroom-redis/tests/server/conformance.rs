@@ -1,0 +1,23 @@
+//! The contract, as the library itself checks it.
+
+use std::time::Duration;
+
+use cloakroom::store::conformance;
+use cloakroom_redis::RedisStore;
+
+use crate::process::Cluster;
+use crate::scratch::scratch;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_keeps_the_contract() {
+    scratch(|scratch| async move { conformance::check(scratch.store).await }).await;
+}
+
+/// The suite walks through the whole directory again and again, in sixteen parts: on a busy machine that takes a while, and it asks
+/// what is answered, not when.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_store_on_a_cluster_keeps_the_contract() {
+    let cluster = Cluster::start().await;
+    let store = RedisStore::connect_cluster(cluster.urls()).await.unwrap().with_deadline(Duration::from_secs(20));
+    conformance::check(store).await;
+}
