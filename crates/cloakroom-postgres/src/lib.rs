@@ -1,0 +1,21 @@
+#![doc = include_str!("../README.md")]
+
+mod store;
+
+mod directory;
+mod layout;
+mod statements;
+mod update;
+
+mod escape;
+mod name;
+mod setup;
+
+mod connect;
+mod error;
+mod parameter;
+mod server;
+mod tls;
+
+pub use deadpool_postgres;
+pub use store::PostgresStore;

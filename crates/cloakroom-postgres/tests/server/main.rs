@@ -1,0 +1,6 @@
+//! Tests against a real PostgreSQL, which `CLOAKROOM_TEST_POSTGRES` names.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "tests")]
+
+mod scratch;
+
+mod conformance;
