@@ -38,3 +38,10 @@ fn histories_on_mongodb() {
     let dose = Dose { first_seed: 0, histories: 10_000, time, shrinking: Duration::from_secs(20) };
     no_violation_on("mongodb", dose, 30);
 }
+
+#[test]
+fn histories_on_postgres() {
+    let time = Duration::from_secs(12);
+    let dose = Dose { first_seed: 0, histories: 10_000, time, shrinking: Duration::from_secs(20) };
+    no_violation_on("postgres", dose, 30);
+}

@@ -178,5 +178,7 @@ pub(crate) fn setup(name: &TableName) -> Setup {
             constant("Sessions of Cloakroom. Times are milliseconds since 1970, data the JSON text of each value.")
         ),
     ];
-    Setup::new("SELECT to_regclass($1::text) IS NOT NULL".to_owned(), table, steps)
+    // Alone, `to_regclass` would go by what this connection has remembered from before it waited for another process.
+    let look = "SELECT EXISTS (SELECT FROM pg_class WHERE oid = to_regclass($1::text))";
+    Setup::new(look.to_owned(), table, steps)
 }

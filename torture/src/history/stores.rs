@@ -6,6 +6,8 @@ use anyhow::{Context as _, Result, bail};
 use cloakroom::record::StoreKey;
 use cloakroom::store::{MemoryStore, Store};
 use cloakroom_mongodb::MongoStore;
+use cloakroom_postgres::PostgresStore;
+use cloakroom_postgres::deadpool_postgres::tokio_postgres::{self, NoTls};
 use mongodb::Client;
 
 use super::moving::Moving;
@@ -27,6 +29,7 @@ enum SetUp {
     Memory,
     Moving,
     Mongodb,
+    Postgres,
 }
 
 /// All kinds.
@@ -34,6 +37,7 @@ pub const STORES: &[Kind] = &[
     Kind { name: "memory", in_turns: true, set_up: SetUp::Memory },
     Kind { name: "moving", in_turns: true, set_up: SetUp::Moving },
     Kind { name: "mongodb", in_turns: false, set_up: SetUp::Mongodb },
+    Kind { name: "postgres", in_turns: false, set_up: SetUp::Postgres },
 ];
 
 /// The kind of this name.
@@ -63,6 +67,13 @@ pub enum Source {
         /// Where they are.
         database: mongodb::Database,
     },
+    /// A table for each history that runs at a time.
+    Postgres {
+        /// The stores.
+        stores: Vec<Arc<PostgresStore>>,
+        /// The schema that they are in.
+        schema: String,
+    },
 }
 
 impl Source {
@@ -88,6 +99,17 @@ impl Source {
                 }
                 Source::Mongodb { stores, database }
             }
+            SetUp::Postgres => {
+                let schema = random_name()?;
+                run_on_postgres(&format!("CREATE SCHEMA {schema}")).await?;
+                let store = PostgresStore::connect(&postgres()?).await?.with_schema(&schema).with_deadline(DEADLINE);
+                let stores = (0..AT_A_TIME).map(|place| Arc::new(store.clone().with_table(&place.to_string())));
+                let stores: Vec<_> = stores.collect();
+                for store in &stores {
+                    store.ensure_table().await?;
+                }
+                Source::Postgres { stores, schema }
+            }
         })
     }
 
@@ -97,6 +119,7 @@ impl Source {
             Source::Memory => Arc::new(MemoryStore::new()),
             Source::Moving => Arc::new(Moving::new()),
             Source::Mongodb { stores, .. } => stores[place].clone(),
+            Source::Postgres { stores, .. } => stores[place].clone(),
         }
     }
 
@@ -109,8 +132,22 @@ impl Source {
         match self {
             Source::Memory | Source::Moving => Ok(()),
             Source::Mongodb { database, .. } => Ok(database.drop().await?),
+            Source::Postgres { schema, .. } => run_on_postgres(&format!("DROP SCHEMA {schema} CASCADE")).await,
         }
     }
+}
+
+fn postgres() -> Result<String> {
+    std::env::var("CLOAKROOM_TEST_POSTGRES")
+        .context("CLOAKROOM_TEST_POSTGRES must name a PostgreSQL database, as postgres://user@127.0.0.1:5432/database")
+}
+
+async fn run_on_postgres(statement: &str) -> Result<()> {
+    let (client, connection) = tokio_postgres::connect(&postgres()?, NoTls).await?;
+    let driven = tokio::spawn(connection);
+    client.batch_execute(statement).await?;
+    drop(client);
+    Ok(driven.await??)
 }
 
 fn random_name() -> Result<String> {

@@ -4,3 +4,11 @@
 mod scratch;
 
 mod conformance;
+
+mod contract;
+mod directory;
+mod outage;
+mod proxy;
+mod rows;
+mod setup;
+mod statements;
