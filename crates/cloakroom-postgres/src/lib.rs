@@ -2,6 +2,8 @@
 
 mod store;
 
+mod express;
+
 mod directory;
 mod layout;
 mod statements;
@@ -18,4 +20,5 @@ mod server;
 mod tls;
 
 pub use deadpool_postgres;
+pub use express::{ExpressLayout, ExpressStore};
 pub use store::PostgresStore;

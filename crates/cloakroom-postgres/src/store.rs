@@ -16,6 +16,7 @@ use tokio_postgres::Row;
 use crate::connect::Address;
 use crate::error::Call;
 use crate::escape::escape;
+use crate::express::{ExpressLayout, ExpressStore};
 use crate::layout::{self, FIRST_VERSION, column, millis, object};
 use crate::name::TableName;
 use crate::parameter::Parameter;
@@ -51,6 +52,7 @@ pub struct PostgresStore {
     pub(crate) statements: Arc<Statements>,
     setup: Setup,
     makes_table: bool,
+    names_table: bool,
 }
 
 impl PostgresStore {
@@ -92,7 +94,7 @@ impl PostgresStore {
     fn on(server: Server) -> PostgresStore {
         let name = TableName::new(TABLE);
         let (statements, setup) = (Arc::new(Statements::new(&name)), statements::setup(&name));
-        PostgresStore { server, name, statements, setup, makes_table: true }
+        PostgresStore { server, name, statements, setup, makes_table: true, names_table: false }
     }
 
     /// Keeps the sessions in the table `name`, not in `cloakroom_sessions`. The name is taken as it is, capitals and all.
@@ -101,7 +103,7 @@ impl PostgresStore {
     #[must_use]
     pub fn with_table(self, name: &str) -> PostgresStore {
         let name = TableName { table: name.to_owned(), ..self.name.clone() };
-        self.named(name)
+        PostgresStore { names_table: true, ..self.named(name) }
     }
 
     /// Keeps the sessions in a table of this schema, which has to be there. Otherwise the connection's `search_path` decides.
@@ -125,6 +127,23 @@ impl PostgresStore {
     #[must_use]
     pub fn with_deadline(self, deadline: Duration) -> PostgresStore {
         PostgresStore { server: self.server.with_deadline(deadline), ..self }
+    }
+
+    /// Keeps the sessions as `connect-pg-simple` does, so that Express and this application share them.
+    ///
+    /// ```no_run
+    /// use cloakroom_postgres::{ExpressLayout, PostgresStore};
+    ///
+    /// # async fn example() -> Result<(), cloakroom::store::StoreError> {
+    /// let store = PostgresStore::connect("postgres://shop@127.0.0.1/shop")
+    ///     .await?
+    ///     .with_layout(ExpressLayout::connect_pg_simple());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_layout(self, layout: ExpressLayout) -> ExpressStore {
+        let name = layout.table(&self.name, self.names_table);
+        ExpressStore::new(self.server, name, layout, self.makes_table)
     }
 
     /// Leaves it to the application to make the table, as [`migrations`](PostgresStore::migrations) says.

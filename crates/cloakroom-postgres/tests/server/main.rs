@@ -7,6 +7,7 @@ mod conformance;
 
 mod contract;
 mod directory;
+mod express;
 mod outage;
 mod proxy;
 mod rows;
