@@ -153,7 +153,8 @@ async fn a_guard_sees_each_change_but_no_touch() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_write_that_waited_goes_by_what_it_finds_then() {
     scratch(|scratch| async move {
-        let changes: [(&str, fn(&Applied) -> bool); 5] = [
+        type IsRight = fn(&Applied) -> bool;
+        let changes: [(&str, IsRight); 5] = [
             ("SET version = version + 1", |applied| matches!(applied, Applied::Conflict)),
             ("SET idle_end = 0", |applied| matches!(applied, Applied::Gone)),
             ("SET key = '\\x00'", |applied| matches!(applied, Applied::Gone)),
