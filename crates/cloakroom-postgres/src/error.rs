@@ -139,7 +139,10 @@ impl Fault {
         let io = std::error::Error::source(error).and_then(|source| source.downcast_ref::<std::io::Error>());
         match (code(error), io) {
             (Some(code), _) => Fault::words(format!("the statement failed (SQLSTATE {code})")),
-            (None, Some(io)) => Fault::words(format!("I/O error: {}", io.kind())),
+            (None, Some(io)) => match io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+                Some(tls) => Fault::words(format!("TLS failed: {tls}")),
+                None => Fault::words(format!("I/O error: {}", io.kind())),
+            },
             (None, None) if error.is_closed() => Fault::words("the connection was lost"),
             // Without a source, it is the driver's own words, which quote nothing.
             (None, None) if std::error::Error::source(error).is_none() => Fault::words(error),
