@@ -52,3 +52,10 @@ fn histories_on_documents_of_express() {
 fn histories_on_texts_of_express() {
     no_violation_on("express-text", on_a_server(8), 10);
 }
+
+#[test]
+fn histories_on_postgres() {
+    let time = Duration::from_secs(12);
+    let dose = Dose { first_seed: 0, histories: 10_000, time, shrinking: Duration::from_secs(20) };
+    no_violation_on("postgres", dose, 30);
+}
