@@ -54,8 +54,16 @@ fn histories_on_texts_of_express() {
 }
 
 #[test]
+fn histories_on_sqlite() {
+    no_violation_on("sqlite", on_a_server(8), 20);
+}
+
+#[test]
+fn histories_on_redis() {
+    no_violation_on("redis", on_a_server(8), 30);
+}
+
+#[test]
 fn histories_on_postgres() {
-    let time = Duration::from_secs(12);
-    let dose = Dose { first_seed: 0, histories: 10_000, time, shrinking: Duration::from_secs(20) };
-    no_violation_on("postgres", dose, 30);
+    no_violation_on("postgres", on_a_server(8), 30);
 }

@@ -1,11 +1,17 @@
 //! The stores that histories run on, by name. Another one is another line in [`STORES`], and its setting up.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result};
+use cloakroom::Timestamp;
 use cloakroom::record::StoreKey;
 use cloakroom::store::{MemoryStore, Store};
 use cloakroom_mongodb::{ExpressLayout, MongoStore};
+use cloakroom_postgres::PostgresStore;
+use cloakroom_postgres::deadpool_postgres::tokio_postgres::{self, NoTls};
+use cloakroom_redis::RedisStore;
+use cloakroom_sqlite::SqliteStore;
 use mongodb::Client;
 
 use super::moving::Moving;
@@ -29,15 +35,21 @@ enum SetUp {
     Mongodb,
     /// In the documents of Express' stores, by the name of the layout.
     Express(&'static str),
+    Sqlite,
+    Redis,
+    Postgres,
 }
 
 /// All kinds.
 pub const STORES: &[Kind] = &[
     Kind { name: "memory", in_turns: true, set_up: SetUp::Memory },
     Kind { name: "moving", in_turns: true, set_up: SetUp::Moving },
+    Kind { name: "sqlite", in_turns: false, set_up: SetUp::Sqlite },
     Kind { name: "mongodb", in_turns: false, set_up: SetUp::Mongodb },
     Kind { name: "express", in_turns: false, set_up: SetUp::Express("connect-mongodb-session") },
     Kind { name: "express-text", in_turns: false, set_up: SetUp::Express("connect-mongo") },
+    Kind { name: "redis", in_turns: false, set_up: SetUp::Redis },
+    Kind { name: "postgres", in_turns: false, set_up: SetUp::Postgres },
 ];
 
 /// The kind of this name.
@@ -53,20 +65,29 @@ pub fn by_name(name: &str) -> Result<Kind> {
     })
 }
 
-/// Where the stores of histories come from. What it has made on a server goes with [`close`](Source::close).
+/// Where the stores of histories come from. What it has made on a server or on the disk goes with [`close`](Source::close).
 #[derive(Debug)]
-pub enum Source {
+pub struct Source {
+    supply: Supply,
+    made: Made,
+}
+
+#[derive(Debug)]
+enum Supply {
     /// A new one for each history.
-    Memory,
-    /// Two new ones for each history, and sessions that move from the one to the other.
-    Moving,
-    /// A collection for each history that runs at a time.
-    Mongodb {
-        /// The stores.
-        stores: Vec<Arc<dyn Store>>,
-        /// Where they are.
-        database: mongodb::Database,
-    },
+    New(fn() -> Arc<dyn Store>),
+    /// One for each history that runs at a time.
+    Kept(Vec<Arc<dyn Store>>),
+}
+
+/// What is to be removed at the end.
+#[derive(Debug)]
+enum Made {
+    Nothing,
+    Files(PathBuf, Vec<SqliteStore>),
+    Database(mongodb::Database),
+    Keys(Vec<RedisStore>),
+    Schema(String),
 }
 
 impl Source {
@@ -77,60 +98,130 @@ impl Source {
     /// If the environment does not name the server, or it can't be reached.
     pub async fn open(kind: Kind) -> Result<Source> {
         Ok(match kind.set_up {
-            SetUp::Memory => Source::Memory,
-            SetUp::Moving => Source::Moving,
-            SetUp::Mongodb => Source::mongodb(None).await?,
+            SetUp::Memory => Source::new(|| Arc::new(MemoryStore::new())),
+            SetUp::Moving => Source::new(|| Arc::new(Moving::new())),
+            SetUp::Sqlite => sqlite().await?,
+            SetUp::Mongodb => mongodb(None).await?,
             SetUp::Express(name) => {
                 let layout = ExpressLayout::by_name(name).with_context(|| format!("there is no layout {name:?}"))?;
-                Source::mongodb(Some(layout.tombstones())).await?
+                mongodb(Some(layout.tombstones())).await?
             }
+            SetUp::Redis => redis().await?,
+            SetUp::Postgres => postgres().await?,
         })
     }
 
-    async fn mongodb(layout: Option<ExpressLayout>) -> Result<Source> {
-        let Ok(uri) = std::env::var("CLOAKROOM_TEST_MONGODB") else {
-            bail!("CLOAKROOM_TEST_MONGODB must name a MongoDB replica set: use `cargo xtask torture`");
-        };
-        let database = Client::with_uri_str(uri).await?.database(&random_name()?);
-        let all = MongoStore::new(database.clone()).with_deadline(DEADLINE);
-        let mut stores: Vec<Arc<dyn Store>> = Vec::new();
-        for place in 0..AT_A_TIME {
-            let store = all.clone().with_collection(&place.to_string());
-            stores.push(match &layout {
-                None => {
-                    store.ensure_indexes().await?;
-                    Arc::new(store)
-                }
-                Some(layout) => {
-                    let store = store.with_layout(layout.clone());
-                    store.ensure_indexes().await?;
-                    Arc::new(store)
-                }
-            });
-        }
-        Ok(Source::Mongodb { stores, database })
+    fn new(make: fn() -> Arc<dyn Store>) -> Source {
+        Source { supply: Supply::New(make), made: Made::Nothing }
+    }
+
+    fn kept<S: Store + Clone>(stores: &[S], made: Made) -> Source {
+        let stores = stores.iter().map(|store| Arc::new(store.clone()) as Arc<dyn Store>);
+        Source { supply: Supply::Kept(stores.collect()), made }
     }
 
     /// A store for one history. Of a place below [`AT_A_TIME`] it is the same one each time.
     pub fn store(&self, place: usize) -> Arc<dyn Store> {
-        match self {
-            Source::Memory => Arc::new(MemoryStore::new()),
-            Source::Moving => Arc::new(Moving::new()),
-            Source::Mongodb { stores, .. } => stores[place].clone(),
+        match &self.supply {
+            Supply::New(make) => make(),
+            Supply::Kept(stores) => stores[place].clone(),
         }
     }
 
-    /// Removes what was made on a server.
+    /// Removes what was made on a server or on the disk.
     ///
     /// # Errors
     ///
     /// If that fails.
     pub async fn close(self) -> Result<()> {
-        match self {
-            Source::Memory | Source::Moving => Ok(()),
-            Source::Mongodb { database, .. } => Ok(database.drop().await?),
+        drop(self.supply);
+        match self.made {
+            Made::Nothing => {}
+            Made::Files(folder, stores) => {
+                for store in stores {
+                    store.close().await;
+                }
+                std::fs::remove_dir_all(folder)?;
+            }
+            Made::Database(database) => database.drop().await?,
+            Made::Keys(stores) => {
+                // By then all of them are over.
+                let late = Timestamp::from_millis(i64::MAX);
+                for store in stores {
+                    while store.sweep(usize::MAX, late).await? > 0 {}
+                }
+            }
+            Made::Schema(schema) => run_on_postgres(&format!("DROP SCHEMA {schema} CASCADE")).await?,
         }
+        Ok(())
     }
+}
+
+async fn sqlite() -> Result<Source> {
+    let folder = std::env::temp_dir().join(random_name()?);
+    std::fs::create_dir(&folder)?;
+    let mut stores = Vec::new();
+    for place in 0..AT_A_TIME {
+        stores.push(SqliteStore::builder(folder.join(format!("{place}.db"))).deadline(DEADLINE).open().await?);
+    }
+    Ok(Source::kept(&stores, Made::Files(folder, stores.clone())))
+}
+
+async fn mongodb(layout: Option<ExpressLayout>) -> Result<Source> {
+    let uri = address("CLOAKROOM_TEST_MONGODB", "a MongoDB replica set")?;
+    let database = Client::with_uri_str(uri).await?.database(&random_name()?);
+    let store = MongoStore::new(database.clone()).with_deadline(DEADLINE);
+    let stores: Vec<_> = (0..AT_A_TIME).map(|place| store.clone().with_collection(&place.to_string())).collect();
+    let made = Made::Database(database);
+    let Some(layout) = layout else {
+        for store in &stores {
+            store.ensure_indexes().await?;
+        }
+        return Ok(Source::kept(&stores, made));
+    };
+    let stores: Vec<_> = stores.into_iter().map(|store| store.with_layout(layout.clone())).collect();
+    for store in &stores {
+        store.ensure_indexes().await?;
+    }
+    Ok(Source::kept(&stores, made))
+}
+
+async fn redis() -> Result<Source> {
+    let urls = address("CLOAKROOM_TEST_REDIS", "a Redis, or the nodes of a cluster")?;
+    let store = match urls.split(',').collect::<Vec<_>>().as_slice() {
+        [url] => RedisStore::connect(url).await?,
+        urls => RedisStore::connect_cluster(urls).await?,
+    };
+    let (store, name) = (store.with_deadline(DEADLINE), random_name()?);
+    let stores: Vec<_> = (0..AT_A_TIME).map(|place| store.clone().with_prefix(&format!("{name}:{place}"))).collect();
+    Ok(Source::kept(&stores, Made::Keys(stores.clone())))
+}
+
+async fn postgres() -> Result<Source> {
+    let schema = random_name()?;
+    run_on_postgres(&format!("CREATE SCHEMA {schema}")).await?;
+    let store = PostgresStore::connect(&postgres_url()?).await?.with_schema(&schema).with_deadline(DEADLINE);
+    let stores: Vec<_> = (0..AT_A_TIME).map(|place| store.clone().with_table(&place.to_string())).collect();
+    for store in &stores {
+        store.ensure_table().await?;
+    }
+    Ok(Source::kept(&stores, Made::Schema(schema)))
+}
+
+async fn run_on_postgres(statement: &str) -> Result<()> {
+    let (client, connection) = tokio_postgres::connect(&postgres_url()?, NoTls).await?;
+    let driven = tokio::spawn(connection);
+    client.batch_execute(statement).await?;
+    drop(client);
+    Ok(driven.await??)
+}
+
+fn postgres_url() -> Result<String> {
+    address("CLOAKROOM_TEST_POSTGRES", "a PostgreSQL database")
+}
+
+fn address(variable: &str, what: &str) -> Result<String> {
+    std::env::var(variable).with_context(|| format!("{variable} must name {what}: use `cargo xtask torture`"))
 }
 
 fn random_name() -> Result<String> {
