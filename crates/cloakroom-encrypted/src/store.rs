@@ -1,7 +1,9 @@
 //! [`EncryptedStore`]: each call as one of the wrapped store, with the values encrypted.
 
+use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::future::poll_fn;
+use std::hash::{BuildHasher as _, Hasher as _};
 use std::sync::Arc;
 use std::task::Poll;
 
@@ -19,6 +21,9 @@ use crate::seal::Sealer;
 
 /// How often a call that reads first begins again because another write came in between. Each time one of those got further.
 const ATTEMPTS: usize = 64;
+
+/// How often it does so at once. After that it steps aside first, lest two processes in lockstep meet at the same place each time.
+const AT_ONCE: usize = 8;
 
 /// In how many queues the sessions stand whose calls got into each other's way. A power of two, at most 256.
 const QUEUES: usize = 64;
@@ -165,21 +170,13 @@ impl<S: Store> EncryptedStore<S> {
         })
     }
 
-    /// Has a call that was overtaken wait for others of this process that were as well; and then for chance, since another process
-    /// may be in lockstep with it.
+    /// Has a call that was overtaken wait for others of this process that were as well.
     async fn wait_for<'a>(&'a self, turn: &mut Option<MutexGuard<'a, ()>>, key: &StoreKey, attempt: usize) {
-        if attempt == 0 {
-            return;
-        }
-        if turn.is_none() {
+        if attempt > 0 && turn.is_none() {
             *turn = Some(self.queues[usize::from(key.digest()[0]) % QUEUES].lock().await);
         }
-        let mut chance = [0];
-        // Without chance it only steps aside less often.
-        if getrandom::fill(&mut chance).is_ok() {
-            for _ in 0..usize::from(chance[0]) % attempt.min(16) {
-                step_aside().await;
-            }
+        if attempt >= AT_ONCE {
+            step_aside(RandomState::new().build_hasher().finish() % 16).await;
         }
     }
 }
@@ -195,17 +192,19 @@ fn is_state(found: &Found, token: &Token) -> bool {
     found.token == *token
 }
 
-/// Lets others go first, once.
-async fn step_aside() {
-    let mut yielded = false;
-    poll_fn(|cx| {
-        if std::mem::replace(&mut yielded, true) {
-            return Poll::Ready(());
-        }
-        cx.waker().wake_by_ref();
-        Poll::Pending
-    })
-    .await;
+/// Lets others go first, so many times.
+async fn step_aside(times: u64) {
+    for _ in 0..times {
+        let mut yielded = false;
+        poll_fn(|cx| {
+            if std::mem::replace(&mut yielded, true) {
+                return Poll::Ready(());
+            }
+            cx.waker().wake_by_ref();
+            Poll::Pending
+        })
+        .await;
+    }
 }
 
 impl<S: Store> Store for EncryptedStore<S> {

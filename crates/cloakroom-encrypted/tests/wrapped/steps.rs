@@ -183,3 +183,30 @@ async fn what_is_no_integer_takes_no_sum_and_nothing_is_changed() {
         assert_eq!((after.record, after.token), (before.record, before.token));
     }
 }
+
+/// Each process has queues of its own, which know nothing of the other's.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn sums_of_two_processes_lose_none_and_tell_the_true_numbers() {
+    let bare = Arc::new(MemoryStore::new());
+    let processes = [0, 1].map(|_| EncryptedStore::new(bare.clone(), keys(1)));
+    let key = created(&processes[0]).await;
+    let clients = (0..8).map(|client| {
+        let (store, key) = (processes[client % 2].clone(), key.clone());
+        tokio::spawn(async move {
+            let mut numbers = Vec::new();
+            for _ in 0..50 {
+                match store.apply(&key, &add("n", 1), &Guard::Exists, at(1)).await.unwrap() {
+                    Applied::Done(written) => numbers.push(written.numbers[0].1),
+                    other => panic!("{other:?}"),
+                }
+            }
+            numbers
+        })
+    });
+    let mut numbers = Vec::new();
+    for client in clients.collect::<Vec<_>>() {
+        numbers.extend(client.await.unwrap());
+    }
+    numbers.sort_unstable();
+    assert_eq!(numbers, (8..408).collect::<Vec<i64>>());
+}
