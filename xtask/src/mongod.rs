@@ -2,20 +2,16 @@
 
 use std::env::{self, consts};
 use std::ffi::OsString;
-use std::fmt::Write as _;
-use std::fs::{self, File};
-use std::net::{Ipv4Addr, TcpListener};
-use std::os::unix::process::CommandExt as _;
+use std::net::Ipv4Addr;
 use std::path::{self, Path, PathBuf};
-use std::process::{Child, ExitStatus, Stdio};
-use std::time::Duration;
 
-use anyhow::{Context as _, Error, Result, anyhow, bail};
+use anyhow::{Context as _, Result, bail};
+use rustix::process::Signal;
 use serde::Deserialize;
 use tokio::process::Command;
-use tokio::time::{Instant, sleep};
 
-use crate::system::{self, LOOK_AGAIN, Lock, say};
+use crate::server::{Kind, Server};
+use crate::system;
 use crate::wheel::Wheel;
 use crate::workspace::{Workspace, cargo};
 
@@ -32,24 +28,20 @@ const WHEEL_VERSION: &str = "6.0.5";
 
 const REPLICA_SET: &str = "rs0";
 
-/// For mongod to listen after its start.
-const START: Duration = Duration::from_secs(60);
+const KIND: Kind = Kind {
+    name: "mongod",
+    // Of "Waiting" or "waiting", as the version has it.
+    listens: "aiting for connections",
+    port_taken: "Address already in use",
+    end: Signal::KILL,
+};
 
-/// For how many ports may be taken by others between the search and the start.
-const PORTS: usize = 5;
-
-/// How much is shown of the log of a server that failed.
-const TAIL: usize = 25;
-
-/// A server that runs. Dropping it stops it and removes its data.
+/// A server that runs.
 #[derive(Debug)]
 pub(crate) struct Mongod {
-    // In this order: the process is stopped before its data is removed.
-    process: Process,
-    folder: Folder,
+    server: Server,
     program: PathBuf,
     version: String,
-    uri: String,
 }
 
 impl Mongod {
@@ -59,59 +51,42 @@ impl Mongod {
         let version = version(&program).await?;
         // Before the server: it may have to be compiled.
         let initiate = initiator().await?;
-        let folder = Folder::make(&workspace.servers()).await?;
-        for _ in 0..PORTS {
-            let port = free_port()?;
-            let mut process = folder.launch(&program, port)?;
-            match folder.wait_until_listening(&mut process).await? {
-                Listening::Yes => {}
-                Listening::PortTaken => continue,
-            }
-            let mut command = Command::new(&initiate);
-            command.args([REPLICA_SET, &port.to_string()]);
-            system::run(command)
-                .await
-                .with_context(|| folder.tail())
-                .context("the replica set could not be initiated")?;
-            return Ok(Self {
-                process,
-                folder,
-                program,
-                version,
-                uri: format!("mongodb://{}:{port}/?replicaSet={REPLICA_SET}", Ipv4Addr::LOCALHOST),
-            });
-        }
-        bail!("{PORTS} ports that were free were taken before mongod could listen on them");
+        let server = Server::start(workspace, KIND, |data, port| Ok(command(&program, data, port))).await?;
+        let mut command = Command::new(&initiate);
+        command.args([REPLICA_SET, &server.port().to_string()]);
+        system::run(command).await.with_context(|| server.tail()).context("the replica set could not be initiated")?;
+        Ok(Self { server, program, version })
     }
 
-    pub(crate) fn version(&self) -> &str {
-        &self.version
+    pub(crate) fn title(&self) -> String {
+        format!("MongoDB {}", self.version)
     }
 
-    pub(crate) fn uri(&self) -> &str {
-        &self.uri
+    pub(crate) fn uri(&self) -> String {
+        format!("mongodb://{}:{}/?replicaSet={REPLICA_SET}", Ipv4Addr::LOCALHOST, self.server.port())
+    }
+
+    pub(crate) fn server(&mut self) -> &mut Server {
+        &mut self.server
     }
 
     /// What the tests are told of it.
     pub(crate) fn env(&self) -> [(&'static str, OsString); 2] {
-        [("CLOAKROOM_TEST_MONGODB", self.uri.clone().into()), ("MONGOD", self.program.clone().into_os_string())]
+        [("CLOAKROOM_TEST_MONGODB", self.uri().into()), ("MONGOD", self.program.clone().into_os_string())]
     }
+}
 
-    /// How it ended, if it no longer runs, although nothing has stopped it.
-    pub(crate) fn lost(&mut self) -> Option<Error> {
-        let status = self.process.ended()?;
-        Some(anyhow!("mongod ended by itself: {status}\n{}", self.folder.tail()))
-    }
-
-    /// Waits for it to end by itself.
-    pub(crate) async fn ended(&mut self) -> Error {
-        loop {
-            if let Some(lost) = self.lost() {
-                return lost;
-            }
-            sleep(LOOK_AGAIN).await;
-        }
-    }
+fn command(program: &Path, data: &Path, port: u16) -> std::process::Command {
+    let mut command = std::process::Command::new(program);
+    command
+        .arg("--dbpath")
+        .arg(data)
+        .args(["--port", &port.to_string()])
+        .args(["--bind_ip", "127.0.0.1", "--nounixsocket"])
+        .args(["--replSet", REPLICA_SET, "--oplogSize", "64"])
+        .args(["--wiredTigerCacheSizeGB", "0.5"])
+        .args(["--setParameter", "diagnosticDataCollectionEnabled=false"]);
+    command
 }
 
 /// The program: the one that MONGOD names, the one on the PATH, or the wheel's.
@@ -177,160 +152,6 @@ fn executable(messages: &str, name: &str) -> Option<PathBuf> {
         .filter_map(|line| serde_json::from_str::<Message>(line).ok())
         .filter(|message| message.target.as_ref().is_some_and(|target| target.name == name))
         .find_map(|message| message.executable)
-}
-
-fn free_port() -> Result<u16> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-        .and_then(|listener| listener.local_addr())
-        .map(|address| address.port())
-        .context("there is no free port on 127.0.0.1")
-}
-
-/// The process. Dropping it kills it: its data is thrown away anyhow, and a mongod that
-/// is asked to end takes its time.
-#[derive(Debug)]
-struct Process(Child);
-
-impl Process {
-    fn ended(&mut self) -> Option<ExitStatus> {
-        self.0.try_wait().ok().flatten()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        // Does nothing when it has ended before.
-        if let Err(error) = self.0.kill().and_then(|()| self.0.wait()) {
-            say(&format!("mongod could not be stopped: {error}"));
-        }
-    }
-}
-
-enum Listening {
-    Yes,
-    PortTaken,
-}
-
-/// The folder of one server: its data, its log, and a lock that is held as long as the
-/// process lives that started it. Dropping it removes it.
-#[derive(Debug)]
-struct Folder {
-    path: PathBuf,
-    _lock: Lock,
-}
-
-impl Folder {
-    /// Makes a new one, and clears away what killed processes left behind.
-    async fn make(servers: &Path) -> Result<Self> {
-        let all = servers.join("running");
-        fs::create_dir_all(&all).with_context(|| format!("{} could not be made", all.display()))?;
-        // So that no other process sees the folder before its lock is taken.
-        let _lock = Lock::wait(&servers.join("running.lock"), "another start").await?;
-        for entry in fs::read_dir(&all)
-            .and_then(Iterator::collect::<std::io::Result<Vec<_>>>)
-            .with_context(|| format!("{} could not be read", all.display()))?
-        {
-            Self::clear(&entry.path()).await?;
-        }
-        let path = all.join(format!("mongodb-{}", std::process::id()));
-        fs::create_dir(&path).with_context(|| format!("{} could not be made", path.display()))?;
-        let lock = Lock::try_take(&path.join("lock"))?.context("a new lock is taken")?;
-        Ok(Self { path, _lock: lock })
-    }
-
-    /// Removes a folder, and stops its server, if the process that made it is gone.
-    async fn clear(path: &Path) -> Result<()> {
-        let Some(_lock) = Lock::try_take(&path.join("lock"))? else {
-            return Ok(());
-        };
-        let data = path.join("data");
-        let id = fs::read_to_string(data.join("mongod.lock")).ok().and_then(|text| text.trim().parse().ok());
-        if let Some(id) = id
-            && system::kill_stray(id, data.as_os_str()).await?
-        {
-            say(&format!("stopped a mongod left over from before (process {id})"));
-        }
-        system::remove(path)
-    }
-
-    fn data(&self) -> PathBuf {
-        self.path.join("data")
-    }
-
-    fn log(&self) -> PathBuf {
-        self.path.join("mongod.log")
-    }
-
-    fn launch(&self, program: &Path, port: u16) -> Result<Process> {
-        system::remove(&self.data())?;
-        fs::create_dir(self.data()).context("the folder for the data could not be made")?;
-        let log = File::create(self.log()).context("the log could not be made")?;
-        let errors = log.try_clone().context("the log could not be opened twice")?;
-        let mut command = std::process::Command::new(program);
-        command
-            .arg("--dbpath")
-            .arg(self.data())
-            .args(["--port", &port.to_string()])
-            .args(["--bind_ip", "127.0.0.1", "--nounixsocket"])
-            .args(["--replSet", REPLICA_SET, "--oplogSize", "64"])
-            .args(["--wiredTigerCacheSizeGB", "0.5"])
-            .args(["--setParameter", "diagnosticDataCollectionEnabled=false"])
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors)
-            // So that Ctrl-C at the terminal does not reach it: the tests end first.
-            .process_group(0);
-        let child = command.spawn().with_context(|| format!("{} could not be started", program.display()))?;
-        Ok(Process(child))
-    }
-
-    /// Its own word in its log, rather than an answer at the port, which might be
-    /// someone else's.
-    async fn wait_until_listening(&self, process: &mut Process) -> Result<Listening> {
-        let deadline = Instant::now() + START;
-        loop {
-            let ended = process.ended();
-            let log = fs::read(self.log()).context("the log of mongod could not be read")?;
-            let log = String::from_utf8_lossy(&log);
-            if let Some(status) = ended {
-                if log.contains("Address already in use") {
-                    return Ok(Listening::PortTaken);
-                }
-                bail!("mongod ended at its start: {status}\n{}", self.tail());
-            }
-            // "W" or "w", as the version has it.
-            if log.contains("aiting for connections") {
-                return Ok(Listening::Yes);
-            }
-            if Instant::now() > deadline {
-                bail!("mongod does not listen {START:?} after its start\n{}", self.tail());
-            }
-            sleep(LOOK_AGAIN).await;
-        }
-    }
-
-    /// The end of the log.
-    fn tail(&self) -> String {
-        let log = fs::read(self.log()).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<_> = log.lines().collect();
-        let mut tail = String::from("the end of its log:");
-        for line in lines.iter().skip(lines.len().saturating_sub(TAIL)) {
-            // Writing to a string does not fail.
-            if write!(tail, "\n    {line}").is_err() {
-                break;
-            }
-        }
-        tail
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        if let Err(error) = system::remove(&self.path) {
-            say(&format!("{error:#}"));
-        }
-    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 //! So a live session is never lost from the directory: an entry is put into an index before the session is there, and taken out
 //! after it has ended. Who dies in between leaves an entry too many, which is passed over when it is read, and removed then.
 
+use std::time::Duration;
+
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record};
 use cloakroom::store::{Guard, StoreError};
@@ -18,6 +20,9 @@ use crate::store::{End, Ended};
 
 /// How long a key is kept for a rotation, in milliseconds. The rotation has ended long before.
 const RESERVED_FOR: &str = "60000";
+
+/// The index of a user is there for so long at least while the user logs in; then the session's own end counts.
+const LOGGING_IN: Duration = Duration::from_secs(60 * 60);
 
 impl RedisStore {
     /// Whether it was made.
@@ -75,7 +80,17 @@ impl RedisStore {
         now: Timestamp,
     ) -> Result<Outcome, StoreError> {
         let reserve = Request::script(&RESERVE).key(self.place.key_of(new)).arg(old).arg(RESERVED_FOR);
-        if layout::string(self.place.ask(Call::Write, &reserve).await?)? == "taken" {
+        // Who logs in is that user's from the moment when the old record is taken, and then has to be found by it.
+        let of_new_user = async {
+            match &patch.user {
+                Some(user) => {
+                    self.enter_user(old, user.as_str(), patch.absolute_end.unwrap_or(now + LOGGING_IN), now).await
+                }
+                None => Ok(()),
+            }
+        };
+        let (reserved, ()) = try_join(self.place.ask(Call::Write, &reserve), of_new_user).await?;
+        if layout::string(reserved)? == "taken" {
             return Ok(Outcome::Taken);
         }
         let key = self.place.key_of(old);
@@ -83,18 +98,31 @@ impl RedisStore {
         let take = changes::request(site, patch, guard, Turn::Take(new), now);
         let Done { written, handle, taken } = match Outcome::read(self.place.ask(Call::Write, &take).await?, patch)? {
             Outcome::Done(done) => done,
+            // Another attempt may have taken it, whose reservation this is.
+            Outcome::Gone => return Ok(Outcome::Gone),
             refused => {
-                let release = Request::script(&RELEASE).key(self.place.key_of(new)).arg(old);
-                self.place.ask(Call::Write, &release).await?;
+                self.release(new, old).await?;
                 return Ok(refused);
             }
         };
         // From here on the old id is dead.
-        self.make_anew(old, new, &handle, &taken, now).await.map_err(error::half_done)?;
-        overlooked(self.leave(old, &handle, taken.text(layout::WRITTEN)?, taken.text(layout::USER)?).await);
+        let is_made = self.make_anew(old, new, &handle, &taken, now).await.map_err(error::half_done)?;
+        let user = taken.text(layout::USER)?;
+        overlooked(self.leave(old, &handle, taken.text(layout::WRITTEN)?, user).await);
+        if !is_made {
+            overlooked(self.leave(new, &handle, Some(&millis(now)), user).await);
+            return Ok(Outcome::Gone);
+        }
         Ok(Outcome::Done(Done { written, handle, taken: Fields::default() }))
     }
 
+    /// Takes a reservation away: the rotation that it is for will make nothing. Tells whether it was there.
+    pub(crate) async fn release(&self, new: &str, old: &str) -> Result<bool, StoreError> {
+        let release = Request::script(&RELEASE).key(self.place.key_of(new)).arg(old);
+        Ok(layout::number(&self.place.ask(Call::Write, &release).await?)? == 1)
+    }
+
+    /// Whether it was made: unless somebody has ended the session in between.
     async fn make_anew(
         &self,
         old: &str,
@@ -102,16 +130,13 @@ impl RedisStore {
         handle: &str,
         taken: &Fields,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let record = taken.record()?;
         let user = record.user.as_ref().map(|user| user.as_str());
         self.enter(new, handle, user, record.absolute_end, now).await?;
         let fields = taken.with(&[(layout::PREVIOUS, old), (layout::WRITTEN, &millis(now))]);
         let request = self.place.creation_of(new, handle, &record, fields, now, None, Some(old));
-        match layout::string(self.place.ask(Call::Write, &request).await?)?.as_str() {
-            "done" => Ok(()),
-            _ => Err(error::corrupt("a reserved key")),
-        }
+        Ok(layout::string(self.place.ask(Call::Write, &request).await?)? == "done")
     }
 
     /// Ends a record; tells whether one was there that lived, or, if only such were asked for, one that was over.

@@ -25,6 +25,17 @@ const LOOKS: usize = 128;
 /// So many are looked at in a call of `sweep`, at least.
 const SWEPT_LOOKS: usize = 1_000;
 
+/// So many rotations are followed, between the look at an index and that at the session.
+const ROTATIONS: usize = 16;
+
+/// Where a session is.
+enum Whereabouts {
+    /// Under this digest.
+    Under(String),
+    /// Taken from the first, and not yet made under the second.
+    Between(String, String),
+}
+
 impl Directory for RedisStore {
     fn list<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
         StoreFuture::new(self.place.within(async move {
@@ -150,20 +161,38 @@ impl RedisStore {
         Ok(taken)
     }
 
-    /// The sessions of a user, by their digests.
-    async fn sessions_of(&self, user: &UserId, now: Timestamp) -> Result<Vec<(String, Entry)>, StoreError> {
+    /// The sessions of a user, and where each is.
+    async fn sessions_of(&self, user: &UserId, now: Timestamp) -> Result<Vec<(Whereabouts, Entry)>, StoreError> {
+        let sessions = self.whereabouts(user, now).await?.into_values();
+        Ok(sessions.filter_map(|(whereabouts, entry)| entry.map(|entry| (whereabouts, entry))).collect())
+    }
+
+    /// The same by their handles, and those that are being rotated, of which nothing else can be told.
+    async fn whereabouts(
+        &self,
+        user: &UserId,
+        now: Timestamp,
+    ) -> Result<BTreeMap<Handle, (Whereabouts, Option<Entry>)>, StoreError> {
         let index = names::user(&self.place.prefix, user.as_str());
         let request = Request::command("ZRANGE").key(index.clone()).arg("0").arg("-1").arg("WITHSCORES");
         let scored = scored(self.place.ask(Call::Read, &request).await?)?;
-        let read = scored.iter().map(|(digest, _)| self.entry(digest));
-        let read = try_join_all(read).await?;
+        let traced = try_join_all(scored.iter().map(|(digest, _)| self.trace(digest))).await?;
         let (mut sessions, mut strangers) = (BTreeMap::new(), Vec::new());
-        for ((digest, written), fields) in scored.into_iter().zip(read) {
-            if fields.is_record() && fields.user()?.as_ref() == Some(user) {
-                if is_live(&fields, now)? {
-                    // While it gets another id, both may have been read.
-                    let entry = Entry::new(fields.handle()?, &fields.record()?);
-                    sessions.insert(entry.handle.clone(), (digest, entry));
+        for ((digest, written), traced) in scored.into_iter().zip(traced) {
+            let of_user = match &traced {
+                Some((_, fields)) => fields.user()?.as_ref() == Some(user),
+                None => false,
+            };
+            if let (Some((whereabouts, fields)), true) = (traced, of_user) {
+                let handle = fields.handle()?;
+                if let Whereabouts::Under(_) = whereabouts {
+                    if is_live(&fields, now)? {
+                        // While it gets another id, it may be found by both.
+                        let entry = Entry::new(handle.clone(), &fields.record()?);
+                        sessions.insert(handle, (whereabouts, Some(entry)));
+                    }
+                } else {
+                    sessions.entry(handle).or_insert((whereabouts, None));
                 }
             } else if now.as_millis().saturating_sub(written) > GRACE {
                 strangers.push((digest, written));
@@ -176,16 +205,39 @@ impl RedisStore {
                 });
             overlooked(self.place.server.ask(Call::Write, &request, None).await);
         }
-        Ok(sessions.into_values().collect())
+        Ok(sessions)
     }
 
-    /// Ends those of a user's sessions whose handle is meant, until there is none: one may get another id meanwhile.
+    /// Where the session of a digest is by now, and what stands there.
+    async fn trace(&self, digest: &str) -> Result<Option<(Whereabouts, Fields)>, StoreError> {
+        let (mut digest, mut fields) = (digest.to_owned(), self.entry(digest).await?);
+        for _ in 0..ROTATIONS {
+            if fields.is_record() {
+                return Ok(Some((Whereabouts::Under(digest), fields)));
+            }
+            let Some(new) = fields.text(layout::NEXT)?.map(str::to_owned) else { return Ok(None) };
+            let next = self.entry(&new).await?;
+            if next.text(layout::RESERVED)? == Some(&digest) && fields.text(layout::HANDLE)?.is_some() {
+                return Ok(Some((Whereabouts::Between(digest, new), fields)));
+            }
+            (digest, fields) = (new, next);
+        }
+        Ok(None)
+    }
+
+    /// Ends those of a user's sessions whose handle is meant, until there is none: one may get another id meanwhile. One that gets
+    /// it this very moment gets none.
     async fn end_of(&self, user: &UserId, meant: impl Fn(&Handle) -> bool, now: Timestamp) -> Result<u64, StoreError> {
         let mut ended = 0;
         loop {
-            let sessions = self.sessions_of(user, now).await?;
-            let meant = sessions.iter().filter(|(_, entry)| meant(&entry.handle));
-            let ends = meant.map(|(digest, _)| self.end_in_cluster(digest, End::Of(user.as_str()), now));
+            let sessions = self.whereabouts(user, now).await?;
+            let meant = sessions.iter().filter(|(handle, _)| meant(handle));
+            let ends = meant.map(|(_, (whereabouts, _))| async move {
+                match whereabouts {
+                    Whereabouts::Under(digest) => self.end_in_cluster(digest, End::Of(user.as_str()), now).await,
+                    Whereabouts::Between(old, new) => self.release(new, old).await,
+                }
+            });
             let ends = try_join_all(ends).await?;
             if ends.is_empty() {
                 return Ok(ended);

@@ -110,7 +110,8 @@ pub(crate) fn slot(key: &[u8]) -> u16 {
     crc % 16_384
 }
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes in hex.
+pub(crate) fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len() * 2);
     for byte in bytes {
         // Writing to a String can't fail.

@@ -161,7 +161,7 @@ async fn once(store: &SqliteStore, key: &StoreKey, call: Call) -> Outcome<()> {
     match call {
         Call::Load => return Ok(store.load(key, now()).await.map(drop)?),
         Call::Create => {
-            let created = store.create(&StoreKey::generate()?, &record(FOR * 10)?, now()).await?;
+            let created = store.create(&StoreKey::generate()?, &record(now(), FOR * 10)?, now()).await?;
             return if matches!(created, Created::Done { .. }) { Ok(()) } else { Err("taken".into()) };
         }
         Call::Set => patch.set("theme", Value::serialize("dark")?),
@@ -174,11 +174,14 @@ async fn once(store: &SqliteStore, key: &StoreKey, call: Call) -> Outcome<()> {
 async fn fill(file: &Path, keys: &mut Vec<StoreKey>, count: usize, time: Duration) -> Outcome<()> {
     let builder = SqliteStore::builder(file).synchronous(Synchronous::Normal).deadline(Duration::from_secs(60));
     let store = builder.open().await?;
+    let begin = now();
     while keys.len() < count {
+        // Slower than it is: new sessions would take along those that have ended meanwhile, which are to be swept.
+        let at = begin + now().since(begin) / 10;
         let mut tasks = JoinSet::new();
         for _ in 0..(count - keys.len()).min(1_000) {
-            let (store, key, record) = (store.clone(), StoreKey::generate()?, record(time)?);
-            tasks.spawn(async move { store.create(&key, &record, now()).await.map(|_| key) });
+            let (store, key, record) = (store.clone(), StoreKey::generate()?, record(at, time)?);
+            tasks.spawn(async move { store.create(&key, &record, at).await.map(|_| key) });
         }
         while let Some(created) = tasks.join_next().await {
             keys.push(created??);
@@ -189,8 +192,8 @@ async fn fill(file: &Path, keys: &mut Vec<StoreKey>, count: usize, time: Duratio
 }
 
 /// A session of a shop: a user, a cart, some small values.
-fn record(time: Duration) -> Outcome<Record> {
-    let mut record = Record::new(now(), now() + time, now() + time * 24);
+fn record(at: Timestamp, time: Duration) -> Outcome<Record> {
+    let mut record = Record::new(at, at + time, at + time * 24);
     let text = |text: &str| Value::from_json(text);
     let data: Data = [
         ("cart", text(r#"[{"id":4711,"count":2},{"id":815,"count":1}]"#)?),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::browser::Browser;
-use crate::pair::Pair;
+use crate::pair::{Pair, Setup};
 
 /// Who is logged in, as either side writes it.
 pub(crate) fn user(data: &Value) -> Option<&str> {
@@ -68,4 +68,28 @@ pub(crate) fn a_new_id_of_express_counts_on_rust(pair: &Pair) {
     pair.assert_dead(&before);
     linus.tell(&pair.rust, "/login/linus");
     assert_eq!(user(&linus.dump(&pair.express)), Some("linus"));
+}
+
+/// Who has logged in on Express is in Rust's directory, by the id that Express wrote, and can be logged out there.
+pub(crate) fn of_express_are_listed_and_revoked_on_rust(pair: &Pair) {
+    let rust = pair.another_rust(Setup { options: "tombstones=1&user_at=user.id", ..Setup::default() });
+    let (mut here, mut there, mut other) = (Browser::default(), Browser::default(), Browser::default());
+    here.tell(&pair.express, "/login/lin");
+    there.tell(&pair.express, "/login/lin");
+    other.tell(&pair.express, "/login/mae");
+
+    let listed: Vec<Value> = serde_json::from_str(&here.read(&rust, "/sessions")).unwrap();
+    assert_eq!(listed.len(), 2, "{listed:?}");
+    let far: Vec<&str> = listed
+        .iter()
+        .filter(|device| device["current"] == false)
+        .map(|device| device["handle"].as_str().unwrap())
+        .collect();
+    let [far] = far.as_slice() else { panic!("{listed:?}") };
+    here.tell(&rust, &format!("/revoke/{far}"));
+
+    pair.assert_dead(&there);
+    assert_eq!(user(&here.dump(&pair.express)), Some("lin"));
+    assert_eq!(user(&other.dump(&pair.express)), Some("mae"));
+    assert_eq!(pair.errors(), Vec::<String>::new());
 }

@@ -60,6 +60,7 @@ fn check_all(layout: Layout) {
     logins::on_express_and_then_on_rust(&pair);
     logins::on_rust_and_then_on_express(&pair);
     logins::a_new_id_of_express_counts_on_rust(&pair);
+    logins::of_express_are_listed_and_revoked_on_rust(&pair);
     documents::of_rust_look_like_those_of_express(&pair);
     documents::of_express_keep_what_rust_does_not_touch(&pair);
     documents::keep_the_lifetime_that_express_gave(&pair);

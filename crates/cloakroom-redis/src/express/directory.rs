@@ -15,7 +15,7 @@ use crate::layout;
 use crate::script::Request;
 
 /// So many keys are asked for at a time, and so many sessions read.
-const BATCH: usize = 500;
+const BATCH: usize = 2_000;
 
 /// As many of those that come next are looked at, at least: some of them may be over.
 const LEAST_PAGE: usize = 64;
@@ -88,26 +88,25 @@ impl ExpressStore {
         Ok(sessions.into_values().collect())
     }
 
-    /// Ends those of a user's sessions that are meant, until there is none: its text, or its id, may change meanwhile.
+    /// Ends those of a user's sessions that are meant, until there is none: its text, or its id, may change meanwhile. A session that
+    /// gets another id while all are looked through may be seen under neither, so they are looked through twice.
     async fn end_of(
         &self,
         user: &UserId,
         meant: impl Fn(&Handle) -> bool + Send,
         now: Timestamp,
     ) -> Result<u64, StoreError> {
-        let mut ended = 0;
-        loop {
-            let mut is_over = true;
+        let (mut ended, mut empty) = (0, 0);
+        while empty < 2 {
+            empty += 1;
             for session in self.sessions_of(user, now).await? {
                 if meant(&session.entry.handle) {
-                    is_over = false;
+                    empty = 0;
                     ended += u64::from(self.end(&session.id, Some(&session.text), now).await?);
                 }
             }
-            if is_over {
-                return Ok(ended);
-            }
         }
+        Ok(ended)
     }
 
     /// Those sessions that live, in the order of the ids.

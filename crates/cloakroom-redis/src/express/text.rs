@@ -16,6 +16,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::layout::{ConnectRedis, KEYS, NEVER, has_date};
 use crate::error;
+use crate::names::hex;
 
 /// The key of what Express has no place for.
 pub(super) const EXTRAS: &str = "cloakroom";
@@ -251,8 +252,7 @@ fn removal(record: &Record, layout: &ConnectRedis) -> i64 {
 
 /// The public name of a session id.
 pub(super) fn handle(id: &str) -> Handle {
-    let digest = Sha256::digest(id.as_bytes());
-    Handle::new(digest[..16].iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+    Handle::new(hex(&Sha256::digest(id.as_bytes())[..16]))
 }
 
 /// The `originalMaxAge` that a record asks for.

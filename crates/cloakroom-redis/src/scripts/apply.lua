@@ -84,6 +84,9 @@ elseif turn == 'take' then
 end
 if turn ~= '' then
   redis.call('HSET', key, 'n', new_digest, 'nt', remembered)
+  -- Until it is made anew, this tells whose it is.
+  if turn == 'take' then redis.call('HSET', key, 'h', handle) end
+  if turn == 'take' and user then redis.call('HSET', key, 'u', user) end
   redis.call('PEXPIREAT', key, string.format('%.0f', garbage_at(remembered, margin) or 0))
 end
 return {'done', version, handle, numbers, all}

@@ -3,9 +3,12 @@
 local key = KEYS[1]
 local prefix, digest, handle, now, margin = ARGV[1], ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
 local idle_end, absolute_end, user, reservation = ARGV[6], ARGV[7], ARGV[8], ARGV[9]
-if redis.call('EXISTS', key) == 1 then
-  if reservation == '' or redis.call('HGET', key, 'w') ~= reservation then return 'taken' end
+if reservation ~= '' then
+  -- Who has ended the session meanwhile has taken the reservation away.
+  if redis.call('HGET', key, 'w') ~= reservation then return 'taken' end
   redis.call('DEL', key)
+elseif redis.call('EXISTS', key) == 1 then
+  return 'taken'
 end
 for first = 10, #ARGV, 2000 do
   redis.call('HSET', key, unpack(ARGV, first, math.min(first + 1999, #ARGV)))

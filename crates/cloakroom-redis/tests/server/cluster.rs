@@ -135,6 +135,36 @@ async fn an_entry_of_no_session_is_passed_over_and_removed_later() {
     assert_eq!(store.revoke_all(&ada, None, at(61)).await.unwrap(), 1);
 }
 
+/// Its user signs out everywhere while the session gets another id, and so for a moment has none: it must not come out on the
+/// other side.
+#[tokio::test]
+async fn a_session_that_is_being_rotated_is_revoked() {
+    let cluster = Cluster::start().await;
+    let store = store(&cluster).await;
+    let ada = UserId::new("ada").unwrap();
+    let log_in = patch(|patch| patch.user = Some(ada.clone()));
+    let mut refused = 0;
+    for round in 0..400_u64 {
+        let mut record = record();
+        record.user = Some(ada.clone());
+        let (old, new) = (key(), key());
+        assert!(matches!(store.create(&old, &record, at(0)).await.unwrap(), Created::Done { .. }));
+        let patch = if round % 2 == 0 { patch(|_| {}) } else { log_in.clone() };
+        let revoke = async {
+            tokio::time::sleep(Duration::from_micros(round * 10)).await;
+            store.revoke_all(&ada, None, at(1)).await.unwrap()
+        };
+        let (rotated, ended) = tokio::join!(store.rotate(&old, &new, &patch, &Guard::Exists, at(1)), revoke);
+        assert_eq!(ended, 1, "round {round}: {rotated:?}");
+        refused += usize::from(matches!(rotated.unwrap(), Rotated::Gone));
+        for key in [&old, &new] {
+            assert!(matches!(store.load(key, at(1)).await.unwrap(), Loaded::Missing), "round {round}");
+        }
+    }
+    assert!((1..400).contains(&refused), "{refused} of 400 rotations were overtaken");
+    assert_eq!(store.page(None, 10, at(1)).await.unwrap().len(), 0);
+}
+
 /// The first attempt has reserved the new key and died: the second one, with the same keys, goes through.
 #[tokio::test]
 async fn a_rotation_that_was_left_at_its_first_step_can_be_tried_again() {
