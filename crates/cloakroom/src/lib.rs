@@ -32,7 +32,7 @@
 //! - [`SessionLayer`] is the middleware, for any tower service; its [builder](SessionLayer::builder) has all settings.
 //! - [`Session`] is what a handler takes as an argument.
 //! - [`store`] has the memory store, and the contract for other stores. SQLite, MongoDB, Redis and PostgreSQL are in crates of their own:
-//!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`.
+//!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`. `cloakroom-encrypted` encrypts the values of any of them.
 //! - [`cookie`] is for cookies of your own: plain, signed and encrypted. It works without sessions too.
 //! - `testing` (with the feature of that name) is for the tests of your application, and of stores.
 //!
