@@ -31,6 +31,7 @@
 //!
 //! - [`SessionLayer`] is the middleware, for any tower service; its [builder](SessionLayer::builder) has all settings.
 //! - [`Session`] is what a handler takes as an argument.
+//! - [`Sessions`] are seen and ended from elsewhere: by jobs and admin pages.
 //! - [`store`] has the memory store, and the contract for other stores. SQLite, MongoDB, Redis and PostgreSQL are in crates of their own:
 //!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`. `cloakroom-encrypted` encrypts the values of any of them.
 //! - [`cookie`] is for cookies of your own: plain, signed and encrypted. It works without sessions too.
@@ -57,12 +58,17 @@ mod axum;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "axum")]
+pub use axum::Fresh;
 pub use clock::{Clock, Timestamp};
 pub use middleware::{
-    ConfigError, ExpressOptions, OnGone, OnOutage, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
+    AddressDetail, ClearSiteData, ConfigError, ExpressOptions, IpNetwork, IpNetworkError, OnGone, OnOutage,
+    PeerAddress, ProxyHeader, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
 };
 pub use record::{Handle, UserId};
-pub use session::{AsKey, Device, Key, Session, SessionError, SessionErrorKind};
+pub use session::{
+    AsKey, Device, Flash, FlashKind, Key, Page, Session, SessionError, SessionErrorKind, Sessions, WhenFull,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -14,7 +14,7 @@ fn a_second_destroy_forgets_no_removal() {
 #[test]
 fn a_ticket_is_issued_only_for_what_the_store_has_done() {
     let mut state = found();
-    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    state.log_in(UserId::new("ada").unwrap(), None).unwrap();
     let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
     assert_eq!(state.ticket_due(), TicketDue::None);
     state.not_done().unwrap();
