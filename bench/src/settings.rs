@@ -1,11 +1,13 @@
 //! What the environment tells the reference server.
 
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use cloakroom::cookie::{CookieName, KeyRing, SameSite};
 use cloakroom::record::StoreKey;
+use cloakroom::store::MemoryStore;
 use cloakroom::{ExpressOptions, SessionLayer};
 
 use crate::store_at::StoreAt;
@@ -25,6 +27,10 @@ pub struct Settings {
     /// Of the layouts of Express: how long the cookie lives, and whether it is sent again with each touch.
     max_age: Option<Duration>,
     rolling: bool,
+    /// How many sessions the store in memory holds, where it is not to be as it comes.
+    capacity: Option<usize>,
+    /// How many bytes a session may take, where it is not to be as it comes.
+    limit: Option<usize>,
 }
 
 impl Settings {
@@ -41,6 +47,14 @@ impl Settings {
         let port = number("PORT", 0)?;
         let workers = number("WORKERS", 1)?;
         let absolute = Duration::from_secs(number("ABSOLUTE", 86_400)?);
+        let size = |name: &str| {
+            let size = lookup(name).map(|_| number(name, 0)).transpose()?;
+            size.map(usize::try_from).transpose().with_context(|| format!("{name} is too large"))
+        };
+        let capacity = size("CAPACITY")?;
+        if capacity.is_some() && lookup("STORE").is_some_and(|store| !matches!(&*store, "memory" | "memory:")) {
+            bail!("CAPACITY is for the store in memory alone");
+        }
         Ok(Settings {
             port: port.try_into().with_context(|| format!("there is no port {port}"))?,
             workers: usize::try_from(workers).ok().and_then(NonZeroUsize::new).context("WORKERS must be 1 or more")?,
@@ -52,6 +66,8 @@ impl Settings {
             absolute,
             max_age: lookup("MAX_AGE").map(|_| number("MAX_AGE", 0)).transpose()?.map(Duration::from_secs),
             rolling: lookup("ROLLING").is_some_and(|rolling| rolling == "1"),
+            capacity,
+            limit: size("LIMIT")?,
         })
     }
 
@@ -61,7 +77,10 @@ impl Settings {
     ///
     /// If the connection string is not valid, or a timeout is zero.
     pub async fn layer(&self) -> Result<SessionLayer> {
-        let store = self.store.open().await?;
+        let store = match self.capacity {
+            Some(capacity) => Arc::new(MemoryStore::with_capacity(capacity)),
+            None => self.store.open().await?,
+        };
         let builder = if self.store.is_express() {
             let mut options =
                 ExpressOptions::new(&self.secrets).context("SECRET")?.ttl(self.idle).rolling(self.rolling);
@@ -72,6 +91,10 @@ impl Settings {
         } else {
             let keys = KeyRing::weak(&self.secrets).context("SECRET")?;
             SessionLayer::builder(store, keys).insecure_http().cookie_name(self.cookie.clone()).idle_timeout(self.idle)
+        };
+        let builder = match self.limit {
+            Some(bytes) => builder.size_limit(bytes),
+            None => builder,
         };
         let longest = self.max_age.map_or(self.absolute, |max_age| self.absolute.max(max_age));
         Ok(builder.absolute_timeout(longest).build()?)
@@ -122,6 +145,13 @@ mod tests {
         assert!(read(&[("SECRET", "x,y")]).unwrap().layer().await.is_ok());
         assert!(read(&[("SECRET", "")]).unwrap().layer().await.is_err());
         assert_eq!(secrets(None).unwrap()[0].len(), 43);
+    }
+
+    #[test]
+    fn only_the_store_in_memory_has_a_capacity() {
+        assert!(read(&[("CAPACITY", "10"), ("STORE", "memory"), ("LIMIT", "10")]).is_ok());
+        assert!(read(&[("CAPACITY", "10"), ("STORE", "mongodb://h/db")]).is_err());
+        assert!(read(&[("LIMIT", "much")]).is_err());
     }
 
     #[tokio::test]
