@@ -47,8 +47,10 @@ pub(crate) struct Times {
 }
 
 impl Times {
+    pub(crate) const NONE: Times = Times { each: Vec::new(), all: Duration::ZERO };
+
     pub(crate) fn rate(&self) -> f64 {
-        self.each.len() as f64 / self.all.as_secs_f64()
+        self.each.len() as f64 / self.all.as_secs_f64().max(1e-9)
     }
 
     /// How long the given part of the calls took at most.
