@@ -23,7 +23,8 @@ fn noting(settings: impl FnOnce(SessionLayerBuilder) -> SessionLayerBuilder) -> 
 
 /// One request as a browser of this name sends it, from this address.
 async fn visit(site: &Site, browser: &mut Browser, path: &str, agent: &str, peer: &str) -> Answer {
-    let request = Request::get(path).header("user-agent", agent.as_bytes()).header("x-forwarded-for", "6.6.6.6, 203.0.113.9");
+    let request =
+        Request::get(path).header("user-agent", agent.as_bytes()).header("x-forwarded-for", "6.6.6.6, 203.0.113.9");
     let mut request = request.body(Body::empty()).unwrap();
     request.extensions_mut().insert(PeerAddress(peer.parse().unwrap()));
     request.extensions_mut().insert(ConnectInfo(SocketAddr::new("203.0.113.1".parse().unwrap(), 4711)));

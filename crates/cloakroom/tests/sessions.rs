@@ -48,7 +48,7 @@ async fn an_operator_pages_through_all_sessions() {
     sessions.revoke_everything().await.unwrap();
     site.wait(Duration::from_secs(2));
     for user in 0..6 {
-        logged_in(&site, &format!("user {user}")).await;
+        logged_in(&site, &format!("user-{user}")).await;
     }
     visitor(&site).await;
     let (mut all, mut after, mut pages) = (Vec::new(), None::<Handle>, 0);

@@ -335,7 +335,8 @@ impl SessionLayerBuilder {
     /// Gives a session a new id when it has had one for this long (default: never); a stolen ticket is then worthless after
     /// that time, if its owner goes on. It happens at commit, of one request of those that run at once: the others, and those that
     /// are under way with the old ticket, read as empty or are a 409 if they have changed something, as with every rotation. So
-    /// choose hours, or at least many minutes.
+    /// choose hours, or at least many minutes. Where the store's answer is lost for good, the browser may be left with the old
+    /// ticket: its user then logs in anew.
     pub fn renew_id_after(mut self, age: Duration) -> SessionLayerBuilder {
         self.policy.renew_id_after = Some(age);
         self

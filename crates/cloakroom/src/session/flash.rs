@@ -45,7 +45,7 @@ pub enum FlashKind {
 impl Session {
     /// Leaves a message for the next page that [takes](Session::take_flashes) it, also behind a redirect.
     ///
-    /// Messages are part of the session's data. After [`log_out`](Session::log_out) the message begins a new session.
+    /// At most 16 wait; the oldest give way. Messages are part of the session's data. After [`log_out`](Session::log_out) the message begins a new session.
     ///
     /// ```
     /// use cloakroom::{FlashKind, Session, SessionError};
@@ -60,20 +60,24 @@ impl Session {
     ///
     /// # Errors
     ///
-    /// [`TooLarge`](Kind::TooLarge) if the text is longer than 1,024 bytes or 16 messages wait already; else as
-    /// [`insert`](Session::insert).
+    /// [`TooLarge`](Kind::TooLarge) if the text is longer than 1,024 bytes; else as [`insert`](Session::insert).
     pub fn flash(&self, kind: FlashKind, text: impl Into<String>) -> Result<(), SessionError> {
         let text = text.into();
         let mut state = self.0.state();
-        let waiting = state.keys().iter().filter(|key| key.starts_with(PREFIX)).count();
-        if text.len() > LONGEST || waiting >= MOST {
+        if text.len() > LONGEST {
             return Err(SessionError::new(Kind::TooLarge));
         }
+        let waiting: Vec<_> = state.keys().into_iter().filter(|key| key.starts_with(PREFIX)).collect();
+        for oldest in waiting.iter().take((waiting.len() + 1).saturating_sub(MOST)) {
+            state.unset(oldest)?;
+        }
         let flash = Value::serialize(&Flash { kind, text })?;
-        // In their order, and different from those of other requests.
-        let millis = self.0.settings.clock.now().as_millis();
+        // Behind those that wait, and different from those of other requests.
+        let last = waiting.last().and_then(|key| key.get(PREFIX.len()..PREFIX.len() + 15)?.parse::<i64>().ok());
+        let now = self.0.settings.clock.now().as_millis();
+        let millis = last.map_or(now, |last| now.max(last.saturating_add(1)));
         let random = std::hash::RandomState::new().build_hasher().finish() & 0xFFFF_FFFF;
-        state.set(&format!("{PREFIX}{millis:015}{waiting:02}{random:08x}"), flash)
+        state.set(&format!("{PREFIX}{millis:015}{random:08x}"), flash)
     }
 
     /// The messages that wait, the oldest first; they are removed at commit. A response that can't be committed shows none, and
