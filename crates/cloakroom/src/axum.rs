@@ -1,5 +1,9 @@
 //! Extractors and responses for axum.
 
+mod form_guard;
+
+pub use form_guard::FormGuard;
+
 use std::convert::Infallible;
 
 use axum_core::body::Body;
@@ -11,7 +15,7 @@ use http::{HeaderValue, StatusCode};
 
 use crate::cookie::{CookieError, CookieJar};
 use crate::middleware::instead_of;
-use crate::session::{Session, SessionError, SessionErrorKind};
+use crate::session::{FormToken, Session, SessionError, SessionErrorKind};
 
 /// The request's session. A store that fails is 503, a missing layer 500; both as [`SessionError`].
 impl<S: Sync> FromRequestParts<S> for Session {
@@ -35,7 +39,17 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
     }
 }
 
-/// 503 with `Retry-After` where the store failed, 409 where the session is gone, else 500. The client is told no more.
+/// A token of the request's session, which is begun for it if there is none: see [`Session::form_token`].
+impl<S: Sync> FromRequestParts<S> for FormToken {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<FormToken, SessionError> {
+        Session::from_parts(parts).await?.form_token().await
+    }
+}
+
+/// 503 with `Retry-After` where the store failed, 409 where the session is gone, 403 where a form token is wrong, else 500. The
+/// client is told no more.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         report(&self);
@@ -45,6 +59,9 @@ impl IntoResponse for SessionError {
             SessionErrorKind::MissingLayer => Body::from(self.to_string()),
             SessionErrorKind::Gone => {
                 Body::from("The session has ended or has been renewed meanwhile. Please try again.")
+            }
+            SessionErrorKind::FormToken => {
+                Body::from("This form is out of date, or none of this site's. Please load its page again.")
             }
             _ if response.status() == StatusCode::SERVICE_UNAVAILABLE => Body::from("Please try again in a moment."),
             _ => Body::empty(),
@@ -57,6 +74,7 @@ impl IntoResponse for SessionError {
 fn report(error: &SessionError) {
     match error.kind() {
         SessionErrorKind::Gone => tracing::debug!("a session was gone when it was to be changed"),
+        SessionErrorKind::FormToken => tracing::info!("a request without a form token of its session was refused"),
         _ => tracing::error!(error = error as &dyn std::error::Error, "a session failed"),
     }
 }

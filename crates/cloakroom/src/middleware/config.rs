@@ -12,7 +12,7 @@ use super::service::SessionLayer;
 use crate::clock::Clock;
 use crate::cookie::{CookieError, CookieName, KeyRing, Priority, SameSite, SetCookie};
 use crate::record::{Lifetime, Value, ValueError};
-use crate::session::{Breaker, Policy, Queues, Renewal, Settings};
+use crate::session::{Breaker, FormKeys, Policy, Queues, Renewal, Settings};
 use crate::store::Store;
 
 /// What a layer knows, checked.
@@ -276,6 +276,7 @@ impl SessionLayerBuilder {
         let kept = self.is_express.then(|| Value::serialize(&self.attributes.to_express())).transpose();
         let kept = kept.map_err(|error| ConfigError(Fault::Kept(error)))?;
         let metadata = Arc::new(kept.into_iter().map(|attributes| (COOKIE, attributes)).collect());
+        let form_keys = FormKeys::new(&self.keys).map_err(|error| ConfigError(Fault::Keys(error)))?;
         let settings = Settings {
             store: self.store,
             clock: self.clock,
@@ -284,6 +285,7 @@ impl SessionLayerBuilder {
             deadline: self.deadline,
             breaker: Breaker::new(),
             queues: Queues::default(),
+            form_keys,
         };
         let config = Config {
             settings: Arc::new(settings),
@@ -316,6 +318,7 @@ pub struct ConfigError(Fault);
 enum Fault {
     Cookie(CookieError),
     Kept(ValueError),
+    Keys(CookieError),
     ZeroTimeout,
     IdleBeyondAbsolute,
 }
@@ -323,6 +326,7 @@ enum Fault {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
+            Fault::Keys(_) => "the key ring gives no keys for form tokens",
             Fault::Kept(_) => "the cookie's attributes can't be kept with the sessions",
             Fault::Cookie(_) => "browsers would refuse this session cookie",
             Fault::ZeroTimeout => "a timeout of zero would end each session at once",
@@ -334,7 +338,7 @@ impl fmt::Display for ConfigError {
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
-            Fault::Cookie(error) => Some(error),
+            Fault::Cookie(error) | Fault::Keys(error) => Some(error),
             Fault::Kept(error) => Some(error),
             Fault::ZeroTimeout | Fault::IdleBeyondAbsolute => None,
         }

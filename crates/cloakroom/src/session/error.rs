@@ -9,7 +9,7 @@ use crate::store::StoreError;
 /// Why a session could not be loaded, read or changed. Its text tells no id and no value.
 ///
 /// As an axum rejection or response it is 503 with `Retry-After` where the store failed, 409 where the session is gone,
-/// and 500 otherwise.
+/// 403 where a form token is wrong, and 500 otherwise.
 #[derive(Debug)]
 pub struct SessionError {
     kind: SessionErrorKind,
@@ -49,6 +49,9 @@ pub enum SessionErrorKind {
     Id,
     /// The store can't list or revoke sessions by user: it has no directory.
     NoDirectory,
+    /// The request brought no form token of this session (see
+    /// [`verify_form_token`](crate::Session::verify_form_token)).
+    FormToken,
 }
 
 use SessionErrorKind as Kind;
@@ -97,6 +100,7 @@ impl fmt::Display for SessionError {
             Kind::TooLarge => "the session would grow beyond its size limit",
             Kind::Id => "an id could not be made",
             Kind::NoDirectory => "the session store can't look up sessions by user",
+            Kind::FormToken => "the request has no form token of this session",
         })?;
         match &self.key {
             Some(key) => write!(f, " (key {key:?})"),

@@ -5,6 +5,7 @@ mod changes;
 mod deadline;
 mod devices;
 mod error;
+mod form_token;
 mod key;
 mod policy;
 mod queue;
@@ -14,10 +15,12 @@ mod write;
 
 pub use devices::Device;
 pub use error::{SessionError, SessionErrorKind};
+pub use form_token::FormToken;
 pub use key::{AsKey, Key};
 
 pub(crate) use breaker::Breaker;
 pub(crate) use deadline::{Elapsed, Patience};
+pub(crate) use form_token::FormKeys;
 pub(crate) use policy::{Policy, Renewal};
 pub(crate) use queue::Queues;
 pub(crate) use settings::Settings;
@@ -49,7 +52,7 @@ use crate::store::Found;
 /// |---|---|
 /// | `insert`, `remove`, `take`, `add`, `clear` | `increment`, `update`, `modify` |
 /// | `log_in`, `remember`, `until_browser_closes` | `save`, `rotate` |
-/// | `destroy`, `log_out` | |
+/// | `destroy`, `log_out` | `form_token`, where it needs a new id |
 ///
 /// Clones are the same session. After a write that failed and had carried other changes along, all further changes are errors
 /// of the kind [`Unknown`](SessionErrorKind::Unknown), and the response is a 503.

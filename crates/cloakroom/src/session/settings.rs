@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::breaker::Breaker;
+use super::form_token::FormKeys;
 use super::policy::Policy;
 use super::queue::Queues;
 use crate::clock::Clock;
@@ -22,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     pub(crate) breaker: Breaker,
     pub(crate) queues: Queues,
+    pub(crate) form_keys: FormKeys,
 }
 
 impl Settings {

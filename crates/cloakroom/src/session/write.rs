@@ -121,7 +121,7 @@ impl Inner {
             };
             match (outcome, own) {
                 // Only the touch minds: all else goes without it.
-                (Outcome::Conflict, Own::Nothing | Own::Add { .. }) => self.state().touch_no_more(),
+                (Outcome::Conflict, Own::Nothing | Own::Begin | Own::Add { .. }) => self.state().touch_no_more(),
                 (outcome, _) => return Ok(outcome),
             }
         }
