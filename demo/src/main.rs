@@ -14,6 +14,7 @@ mod pages;
 mod cart;
 mod catalogue;
 mod flash;
+mod form;
 mod recent;
 mod theme;
 
@@ -22,7 +23,6 @@ mod next;
 mod times;
 
 mod assets;
-mod cross_site;
 mod errors;
 mod headers;
 
@@ -41,7 +41,7 @@ use cloakroom_mongodb::MongoStore;
 use tracing_subscriber::EnvFilter;
 
 use crate::accounts::Accounts;
-use crate::app::Shop;
+use crate::app::{Shop, Tokens};
 use crate::express::Express;
 
 /// The shop: the demo of Cloakroom, sessions and cookies for Rust web services.
@@ -71,14 +71,15 @@ async fn main() -> anyhow::Result<()> {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
     let keys = key_ring(&args.secret)?;
-    let shop = Shop { accounts: Arc::new(Accounts::samples(&Argon2::default())?), keys: keys.clone() };
-    let (sessions, place) = match args.express.sessions(&args.store, &args.secret).await? {
-        Some(sessions) => (sessions, "MongoDB, shared with Express"),
+    let accounts = Arc::new(Accounts::samples(&Argon2::default())?);
+    let (sessions, tokens, place) = match args.express.sessions(&args.store, &args.secret).await? {
+        Some(sessions) => (sessions, Tokens::Unknown, "MongoDB, shared with Express"),
         None => {
             let (store, place) = open_store(&args.store).await?;
-            (sessions(store, keys)?, place)
+            (sessions(store, keys.clone())?, Tokens::Needed, place)
         }
     };
+    let shop = Shop { accounts, keys, tokens };
     let app = app::router(shop, sessions);
 
     let listener = serve::listen(args.port).await?;
