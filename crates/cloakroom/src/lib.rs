@@ -33,7 +33,7 @@
 //! - [`Session`] is what a handler takes as an argument.
 //! - [`FormToken`] shows that a form comes from a page of its session.
 //! - [`store`] has the memory store, and the contract for other stores. SQLite, MongoDB, Redis and PostgreSQL are in crates of their own:
-//!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`.
+//!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`. `cloakroom-encrypted` encrypts the values of any of them.
 //! - [`cross_site`] keeps other sites from sending requests in a visitor's name. It works without sessions too.
 //! - [`cookie`] is for cookies of your own: plain, signed and encrypted. It works without sessions too.
 //! - `testing` (with the feature of that name) is for the tests of your application, and of stores.
