@@ -222,7 +222,7 @@ mod tests {
             assert_eq!((url.kind(), url.is_express()), ("memory", false));
             assert!(url.open().await.is_ok());
         }
-        for url in ["memory://", "memory:?layout=native", "memory:x", "memory:?capacity=0", "memory?capacity=5"] {
+        for url in ["memory://", "memory:?layout=native", "memory:x", "memory:?capacity=0"] {
             assert!(refused(url).contains("has one option"), "{url}");
         }
         let small = StoreUrl::parse("memory:?capacity=5").unwrap().open().await.unwrap();

@@ -1,5 +1,9 @@
 //! Extractors and responses for axum.
 
+mod form_guard;
+
+pub use form_guard::FormGuard;
+
 use std::convert::Infallible;
 use std::time::Duration;
 
@@ -12,7 +16,7 @@ use http::{HeaderValue, StatusCode};
 
 use crate::cookie::{CookieError, CookieJar};
 use crate::middleware::instead_of;
-use crate::session::{Session, SessionError, SessionErrorKind};
+use crate::session::{FormToken, Session, SessionError, SessionErrorKind};
 
 /// The request's session. A store that fails is 503, a missing layer 500; both as [`SessionError`].
 impl<S: Sync> FromRequestParts<S> for Session {
@@ -71,7 +75,17 @@ impl<S: Sync, const SECONDS: u64> FromRequestParts<S> for Fresh<SECONDS> {
     }
 }
 
-/// 503 with `Retry-After` where the store failed, 409 where the session is gone, 403 where the user may not, else 500. The client is told no more.
+/// A token of the request's session, which is begun for it if there is none: see [`Session::form_token`].
+impl<S: Sync> FromRequestParts<S> for FormToken {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<FormToken, SessionError> {
+        Session::from_parts(parts).await?.form_token().await
+    }
+}
+
+/// 503 with `Retry-After` where the store failed, 409 where the session is gone, 403 where the user may not or a form token is
+/// wrong, else 500. The client is told no more.
 impl IntoResponse for SessionError {
     fn into_response(self) -> Response {
         report(&self);
@@ -84,6 +98,9 @@ impl IntoResponse for SessionError {
             }
             SessionErrorKind::TooManySessions => Body::from("You are logged in on as many devices as you may be."),
             SessionErrorKind::NotFresh | SessionErrorKind::NotLoggedIn => Body::from("Please log in again."),
+            SessionErrorKind::FormToken => {
+                Body::from("This form is out of date, or none of this site's. Please load its page again.")
+            }
             _ if response.status() == StatusCode::SERVICE_UNAVAILABLE => Body::from("Please try again in a moment."),
             _ => Body::empty(),
         };
@@ -98,6 +115,7 @@ fn report(error: &SessionError) {
         SessionErrorKind::TooManySessions | SessionErrorKind::NotFresh | SessionErrorKind::NotLoggedIn => {
             tracing::debug!(error = error as &dyn std::error::Error, "a user may not");
         }
+        SessionErrorKind::FormToken => tracing::info!("a request without a form token of its session was refused"),
         _ => tracing::error!(error = error as &dyn std::error::Error, "a session failed"),
     }
 }

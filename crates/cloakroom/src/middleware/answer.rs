@@ -75,7 +75,7 @@ pub(crate) fn instead_of<B: Default>(error: &SessionError) -> Response<B> {
     let status = match error.kind() {
         Kind::Store | Kind::Contention | Kind::Unknown | Kind::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Gone => StatusCode::CONFLICT,
-        Kind::TooManySessions | Kind::NotFresh | Kind::NotLoggedIn => StatusCode::FORBIDDEN,
+        Kind::TooManySessions | Kind::NotFresh | Kind::NotLoggedIn | Kind::FormToken => StatusCode::FORBIDDEN,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     instead(status, Some(error.kind()))

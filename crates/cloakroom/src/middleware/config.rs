@@ -18,7 +18,7 @@ use super::service::SessionLayer;
 use crate::clock::Clock;
 use crate::cookie::{CookieError, CookieName, KeyRing, Priority, SameSite, SetCookie};
 use crate::record::{Lifetime, Value, ValueError};
-use crate::session::{Breaker, Epoch, Limit, Policy, Queues, Renewal, Settings, WhenFull};
+use crate::session::{Breaker, Epoch, FormKeys, Limit, Policy, Queues, Renewal, Settings, WhenFull};
 use crate::store::Store;
 
 /// What a layer knows, checked.
@@ -401,6 +401,7 @@ impl SessionLayerBuilder {
         let kept = self.is_express.then(|| Value::serialize(&self.attributes.to_express())).transpose();
         let kept = kept.map_err(|error| ConfigError(Fault::Kept(error)))?;
         let metadata = Arc::new(kept.into_iter().map(|attributes| (COOKIE, attributes)).collect());
+        let form_keys = FormKeys::new(&self.keys).map_err(|error| ConfigError(Fault::Keys(error)))?;
         let settings = Settings {
             store: self.store,
             clock: self.clock,
@@ -411,6 +412,7 @@ impl SessionLayerBuilder {
             queues: Queues::default(),
             epoch: self.global_revocation.then(Epoch::default),
             limit: self.limit,
+            form_keys,
         };
         let config = Config {
             settings: Arc::new(settings),
@@ -445,6 +447,7 @@ pub struct ConfigError(Fault);
 enum Fault {
     Cookie(CookieError),
     Kept(ValueError),
+    Keys(CookieError),
     ZeroTimeout,
     IdleBeyondAbsolute,
     NoDirectory,
@@ -453,6 +456,7 @@ enum Fault {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
+            Fault::Keys(_) => "the key ring gives no keys for form tokens",
             Fault::Kept(_) => "the cookie's attributes can't be kept with the sessions",
             Fault::Cookie(_) => "browsers would refuse this session cookie",
             Fault::ZeroTimeout => "a timeout of zero would end each session at once",
@@ -465,7 +469,7 @@ impl fmt::Display for ConfigError {
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
-            Fault::Cookie(error) => Some(error),
+            Fault::Cookie(error) | Fault::Keys(error) => Some(error),
             Fault::Kept(error) => Some(error),
             Fault::ZeroTimeout | Fault::IdleBeyondAbsolute | Fault::NoDirectory => None,
         }

@@ -8,6 +8,7 @@ mod patch;
 mod value;
 
 pub use data::Data;
+pub(crate) use id::random;
 pub use id::{Handle, IdError, SessionId, StoreKey, UserId};
 pub(crate) use patch::sum;
 pub use patch::{Change, Expiry, Numbers, Patch, WrongType};

@@ -10,7 +10,7 @@ use crate::store::StoreError;
 ///
 /// As an axum rejection or response it is 503 with `Retry-After` where the store failed, 409 where the session is gone, 403
 /// where the user may not ([`TooManySessions`](SessionErrorKind::TooManySessions), [`NotFresh`](SessionErrorKind::NotFresh),
-/// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn)), and 500 otherwise. The response carries the kind as an extension, for a layer
+/// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn)) or a form token is wrong, and 500 otherwise. The response carries the kind as an extension, for a layer
 /// that wants to answer otherwise.
 #[derive(Debug)]
 pub struct SessionError {
@@ -62,6 +62,9 @@ pub enum SessionErrorKind {
     /// The layer does not look for the end of all sessions
     /// ([`global_revocation`](crate::SessionLayerBuilder::global_revocation)).
     NoGlobalRevocation,
+    /// The request brought no form token of this session (see
+    /// [`verify_form_token`](crate::Session::verify_form_token)).
+    FormToken,
 }
 
 use SessionErrorKind as Kind;
@@ -114,6 +117,7 @@ impl fmt::Display for SessionError {
             Kind::NotLoggedIn => "nobody is logged in",
             Kind::NotFresh => "the user proved who they are too long ago",
             Kind::NoGlobalRevocation => "the layer does not look for the end of all sessions",
+            Kind::FormToken => "the request has no form token of this session",
         })?;
         match &self.key {
             Some(key) => write!(f, " (key {key:?})"),

@@ -7,6 +7,7 @@ mod devices;
 mod epoch;
 mod error;
 mod flash;
+mod form_token;
 mod grant;
 mod key;
 mod limit;
@@ -23,6 +24,7 @@ mod write;
 pub use devices::Device;
 pub use error::{SessionError, SessionErrorKind};
 pub use flash::{Flash, FlashKind};
+pub use form_token::FormToken;
 pub use key::{AsKey, Key};
 pub use limit::WhenFull;
 pub use sessions::{Page, Sessions};
@@ -30,6 +32,7 @@ pub use sessions::{Page, Sessions};
 pub(crate) use breaker::Breaker;
 pub(crate) use deadline::{Elapsed, Patience};
 pub(crate) use epoch::{EndOfAll, Epoch, RESERVED_ID};
+pub(crate) use form_token::FormKeys;
 pub(crate) use limit::Limit;
 pub(crate) use policy::{Policy, Renewal};
 pub(crate) use queue::Queues;
@@ -64,7 +67,7 @@ use crate::store::Found;
 /// | `insert`, `remove`, `take`, `add`, `clear` | `increment`, `update`, `modify` |
 /// | `log_in`, `reauthenticated`, `remember`, `until_browser_closes` | `save`, `rotate`, `log_out_others` |
 /// | `destroy`, `log_out` | `take_grant` |
-/// | `set_label`, `set_metadata`, `grant`, `flash`, `take_flashes` | |
+/// | `set_label`, `set_metadata`, `grant`, `flash`, `take_flashes` | `form_token`, where it needs a new id |
 ///
 /// Clones are the same session. After a write that failed and had carried other changes along, all further changes are errors
 /// of the kind [`Unknown`](SessionErrorKind::Unknown), and the response is a 503.

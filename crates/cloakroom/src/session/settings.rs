@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::breaker::Breaker;
 use super::epoch::Epoch;
+use super::form_token::FormKeys;
 use super::limit::Limit;
 use super::policy::Policy;
 use super::queue::Queues;
@@ -28,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) epoch: Option<Epoch>,
     /// How many sessions a user may have at once.
     pub(crate) limit: Option<Limit>,
+    pub(crate) form_keys: FormKeys,
 }
 
 impl Settings {

@@ -116,6 +116,8 @@ pub(crate) enum Step {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Own {
     Nothing,
+    /// The session itself, even if there is nothing to keep in it yet.
+    Begin,
     Add {
         key: Arc<str>,
         by: i64,
@@ -181,6 +183,22 @@ impl State {
 
     pub(crate) fn live(&self) -> Option<&Live> {
         self.live.as_ref()
+    }
+
+    /// Whether its ticket's session was rotated away a moment ago, so that there is none to speak of.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.superseded
+    }
+
+    /// Whether the next write gives it another id, or one under way does. Without a user a superseded one gets none.
+    pub(crate) fn awaits_id(&self) -> bool {
+        let is_rotating = |intent: Option<&Intent>| intent.is_some_and(|intent| intent.rotate);
+        match &self.live {
+            Some(live) => {
+                !live.is_fresh && (is_rotating(Some(&self.changes.to_write())) || is_rotating(self.changes.departed()))
+            }
+            None => self.phase != Phase::ReadOnly && (!self.superseded || self.changes.user().is_some()),
+        }
     }
 
     pub(crate) fn user(&self) -> Option<&UserId> {
@@ -437,7 +455,8 @@ impl State {
         if self.superseded && patch.user.is_none() {
             return Ok(if patch.changes_data() { Step::Gone } else { Step::Nothing });
         }
-        let keeps_something = patch.user.is_some()
+        let keeps_something = *own == Own::Begin
+            || patch.user.is_some()
             || patch.changes().any(|(_, change)| *change != Change::Unset)
             || patch.metadata().any(|(_, value)| value.is_some());
         if !keeps_something {
@@ -506,8 +525,8 @@ impl State {
         }
         let guard = match own {
             Own::Replace { .. } | Own::Take { .. } => Guard::Unchanged(live.token.clone()),
-            Own::Nothing | Own::Add { .. } if is_own_touch => Guard::Unchanged(live.token.clone()),
-            Own::Nothing | Own::Add { .. } => Guard::Exists,
+            Own::Nothing | Own::Begin | Own::Add { .. } if is_own_touch => Guard::Unchanged(live.token.clone()),
+            Own::Nothing | Own::Begin | Own::Add { .. } => Guard::Exists,
         };
         let key = live.key.clone();
         let step = if rotates { Step::Rotate { key, intent, guard } } else { Step::Apply { key, intent, guard } };
@@ -666,7 +685,7 @@ impl State {
 impl Own {
     fn add_to(&self, patch: &mut Patch) -> Result<(), SessionError> {
         match self {
-            Own::Nothing => {}
+            Own::Nothing | Own::Begin => {}
             Own::Add { key, by } => patch.add(key.clone(), *by)?,
             Own::Replace { key, value } => patch.set(key.clone(), value.clone()),
             Own::Take { key } => patch.unset(key.clone()),

@@ -130,7 +130,7 @@ impl Inner {
             };
             match (outcome, own) {
                 // Only the touch minds: all else goes without it.
-                (Outcome::Conflict, Own::Nothing | Own::Add { .. }) => self.state().touch_no_more(),
+                (Outcome::Conflict, Own::Nothing | Own::Begin | Own::Add { .. }) => self.state().touch_no_more(),
                 (outcome, _) => {
                     if let Some(user) = logging_in.filter(|_| matches!(outcome, Outcome::Written(_))) {
                         Box::pin(self.hold_to_limit(&user)).await?;
