@@ -57,6 +57,7 @@ impl Session {
 
     /// Sets a small fact about the session that the directory tells of it: unlike the data, the user's other sessions and
     /// an operator see it ([`Entry::get`](crate::store::Entry::get)). It goes when another user logs in.
+    /// It lies in the store as it is, also where the data is encrypted.
     ///
     /// ```
     /// use cloakroom::{Session, SessionError};
