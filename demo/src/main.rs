@@ -19,6 +19,7 @@ mod pages;
 mod cart;
 mod catalogue;
 mod flash;
+mod form;
 mod recent;
 mod theme;
 
@@ -27,7 +28,6 @@ mod next;
 mod times;
 
 mod assets;
-mod cross_site;
 mod errors;
 mod headers;
 
@@ -45,7 +45,7 @@ use cloakroom::{ConfigError, SessionLayer};
 use tracing_subscriber::EnvFilter;
 
 use crate::accounts::Accounts;
-use crate::app::Shop;
+use crate::app::{Shop, Tokens};
 use crate::express::Express;
 use crate::place::Place;
 
@@ -79,7 +79,9 @@ async fn main() -> anyhow::Result<()> {
 
     let place = Place::find(args.store.as_deref(), &args.express.store_options())?;
     let keys = key_ring(&args.secret, &place)?;
-    let shop = Shop { accounts: Arc::new(Accounts::samples(&Argon2::default())?), keys: keys.clone() };
+    // The pages of an Express app beside us have forms too, and no tokens.
+    let tokens = if place.store.is_express() { Tokens::Unknown } else { Tokens::Needed };
+    let shop = Shop { accounts: Arc::new(Accounts::samples(&Argon2::default())?), keys: keys.clone(), tokens };
     // It doesn't wait for a server: while that is down, what needs a session is answered with 503.
     let store = place.store.open().await;
     let store =

@@ -31,11 +31,9 @@ impl SessionId {
     ///
     /// If the operating system gives no random bytes.
     pub fn generate() -> Result<SessionId, IdError> {
-        let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes).map_err(|source| IdError(Reason::Random(source)))?;
         let mut text = [0_u8; LENGTH];
         // Never fails: 32 bytes are 43 characters.
-        let _written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text);
+        let _written = URL_SAFE_NO_PAD.encode_slice(random::<32>()?, &mut text);
         Ok(SessionId(Text::InPlace(text)))
     }
 
@@ -63,6 +61,13 @@ impl SessionId {
             Text::Shared(text) => text.as_bytes(),
         }
     }
+}
+
+/// Random bytes from the operating system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], IdError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|source| IdError(Reason::Random(source)))?;
+    Ok(bytes)
 }
 
 impl fmt::Debug for SessionId {
