@@ -2,6 +2,7 @@
 
 mod directory;
 mod marks;
+mod over;
 mod steps;
 mod token;
 
@@ -11,6 +12,7 @@ use std::hash::{BuildHasher as _, Hasher as _};
 use std::task::Poll;
 
 use self::steps::Brought;
+pub use self::over::Moved;
 use self::token::Side;
 use super::{
     Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
