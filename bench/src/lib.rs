@@ -3,7 +3,6 @@
 mod routes;
 
 mod settings;
-mod store_at;
 
 mod attributes;
 

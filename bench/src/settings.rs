@@ -7,8 +7,10 @@ use anyhow::{Context as _, Result};
 use cloakroom::cookie::{CookieName, KeyRing, SameSite};
 use cloakroom::record::StoreKey;
 use cloakroom::{ExpressOptions, SessionLayer};
+use cloakroom_stores::StoreUrl;
 
-use crate::store_at::StoreAt;
+/// The collection or table of the sessions, where the URL of the store names none.
+const TABLE: &str = "sessions";
 
 /// The settings of one reference server.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub struct Settings {
     pub port: u16,
     /// The threads of the runtime.
     pub workers: NonZeroUsize,
-    store: StoreAt,
+    store: StoreUrl,
     secrets: Vec<String>,
     cookie: CookieName,
     idle: Duration,
@@ -41,10 +43,11 @@ impl Settings {
         let port = number("PORT", 0)?;
         let workers = number("WORKERS", 1)?;
         let absolute = Duration::from_secs(number("ABSOLUTE", 86_400)?);
+        let store = StoreUrl::parse(lookup("STORE").as_deref().unwrap_or("memory")).context("STORE")?;
         Ok(Settings {
             port: port.try_into().with_context(|| format!("there is no port {port}"))?,
             workers: usize::try_from(workers).ok().and_then(NonZeroUsize::new).context("WORKERS must be 1 or more")?,
-            store: StoreAt::read(lookup("STORE").as_deref().unwrap_or("memory"))?,
+            store: store.with_default_table(TABLE),
             secrets: secrets(lookup("SECRET").as_deref())?,
             cookie: CookieName::new(lookup("COOKIE").unwrap_or_else(|| "sid".to_owned())).context("COOKIE")?,
             // Who gives only a short ABSOLUTE does not want to be told that the idle timeout would be longer.
@@ -55,13 +58,13 @@ impl Settings {
         })
     }
 
-    /// The session layer. It connects to its database when that is first needed.
+    /// The session layer. It connects to its server when that is first needed.
     ///
     /// # Errors
     ///
-    /// If the connection string is not valid, or a timeout is zero.
+    /// If the connection string is not valid, the file can't be opened, or a timeout is zero.
     pub async fn layer(&self) -> Result<SessionLayer> {
-        let store = self.store.open().await?;
+        let store = self.store.open().await.context("STORE")?;
         let builder = if self.store.is_express() {
             let mut options =
                 ExpressOptions::new(&self.secrets).context("SECRET")?.ttl(self.idle).rolling(self.rolling);
@@ -98,7 +101,7 @@ mod tests {
     fn nothing_is_needed() {
         let settings = read(&[]).unwrap();
         assert_eq!((settings.port, settings.workers.get()), (0, 1));
-        assert_eq!(settings.store, StoreAt::Memory);
+        assert_eq!(settings.store.kind(), "memory");
         assert_eq!(settings.cookie.as_str(), "sid");
         assert_eq!((settings.idle.as_secs(), settings.absolute.as_secs()), (3_600, 86_400));
     }
@@ -107,11 +110,11 @@ mod tests {
     fn what_is_not_available_says_so_and_shows_no_password() {
         for (store, named) in [
             ("mongodb://ada:hunter2@h/db?layout=connect-couch", "connect-couch"),
-            ("redis://:hunter2@h", "redis"),
-            ("sqlite:/tmp/hunter2", "sqlite"),
+            ("redis://:hunter2@h?layout=connect-pg-simple", "connect-pg-simple"),
+            ("couchdb://:hunter2@h", "sqlite:PATH"),
             ("hunter2", "STORE"),
         ] {
-            let error = read(&[("STORE", store)]).unwrap_err().to_string();
+            let error = format!("{:#}", read(&[("STORE", store)]).unwrap_err());
             assert!(error.contains(named) && !error.contains("hunter2"), "{error}");
         }
     }

@@ -72,14 +72,14 @@ impl MongoStore {
     /// If the connection string is not valid, asks for `w=0`, or its name can't be resolved.
     pub async fn connect(uri: &str) -> Result<MongoStore, StoreError> {
         let parsed = ClientOptions::parse(uri).await;
-        let mut options = parsed.map_err(|error| error::bad_uri(uri, &error))?;
+        let mut options = parsed.map_err(|error| error::bad_uri(&error))?;
         if options.write_concern.as_ref().is_some_and(|concern| concern.w == Some(Acknowledgment::Nodes(0))) {
             return Err(error::unacknowledged());
         }
         options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         options.heartbeat_freq.get_or_insert(HEARTBEAT);
         options.connect_timeout.get_or_insert(CONNECT);
-        let client = Client::with_options(options).map_err(|error| error::bad_uri(uri, &error))?;
+        let client = Client::with_options(options).map_err(|error| error::bad_uri(&error))?;
         Ok(MongoStore::new(client.default_database().unwrap_or_else(|| client.database(DATABASE))))
     }
 
