@@ -5,7 +5,10 @@ mod store;
 mod express;
 
 mod cluster_steps;
+mod checkup;
 mod directory;
+mod export;
+mod scan;
 
 mod changes;
 mod layout;

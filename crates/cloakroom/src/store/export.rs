@@ -172,7 +172,7 @@ impl Exported {
         if can_name(store, &self.key) { store.destroy(&self.key, now).await } else { Err(needs_id()) }
     }
 
-    /// What the store has under that name by now; none if nothing lives there.
+    /// What the store has under that name by now, [without notes](Exported::without_notes); none if nothing lives there.
     ///
     /// # Errors
     ///
@@ -182,7 +182,7 @@ impl Exported {
             return Err(needs_id());
         }
         Ok(match store.load(&self.key, now).await? {
-            super::Loaded::Found(found) => Some(found.record),
+            super::Loaded::Found(found) => Some(super::moving::without_notes(found.record)),
             super::Loaded::Superseded | super::Loaded::Missing => None,
         })
     }

@@ -10,6 +10,7 @@
 //! fails by the name of each rule that the store breaks. Where a database has users to look up sessions by, implement
 //! [`Directory`] too; and [`Export`], so that operators can move sessions and back them up.
 
+mod checkup;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod directory;
@@ -20,6 +21,7 @@ mod memory;
 mod moving;
 mod outcome;
 
+pub use checkup::{Finding, Verdict};
 pub use directory::{Directory, Entry};
 pub use error::{StoreError, StoreErrorKind};
 pub use export::{Batch, Cursor, Export, Exported, Imported, Names};
@@ -101,6 +103,14 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn export(&self) -> Option<&dyn Export> {
         None
     }
+
+    /// Looks at the settings that the store's guarantees rest on, for an operator. It changes nothing; a store that has nothing
+    /// to look at finds nothing.
+    ///
+    /// An error only if the store can't be reached. What it may not look at is a finding.
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::ready(Ok(Vec::new()))
+    }
 }
 
 /// A shared store is a store: it can be handed to several layers, and kept by the application.
@@ -152,5 +162,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn export(&self) -> Option<&dyn Export> {
         (**self).export()
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        (**self).checkup()
     }
 }

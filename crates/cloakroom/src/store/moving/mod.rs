@@ -13,6 +13,7 @@ use std::task::Poll;
 
 use self::steps::Brought;
 pub use self::over::Moved;
+pub(crate) use self::over::without_notes;
 use self::token::Side;
 use super::{
     Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,

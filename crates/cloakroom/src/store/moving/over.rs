@@ -50,7 +50,7 @@ impl MovingStore {
     ///
     /// If a store fails, and if the old one knows the session by a digest while the new one keeps ids.
     pub async fn bring_over(&self, exported: &Exported, now: Timestamp) -> Result<Moved, StoreError> {
-        if !can_name(&self.new, exported.key()) || !can_name(&self.old, exported.key()) {
+        if !can_name(&*self.new, exported.key()) || !can_name(&*self.old, exported.key()) {
             return Err(needs_id());
         }
         Ok(match self.bring(exported.key(), &Patch::default(), &Guard::Exists, now).await? {
@@ -70,8 +70,11 @@ impl Exported {
 
     /// The record without what a [`MovingStore`] has noted in it.
     pub fn without_notes(&self) -> Record {
-        let mut record = self.record.clone();
-        marks::hide(&mut record.metadata);
-        record
+        without_notes(self.record.clone())
     }
+}
+
+pub(crate) fn without_notes(mut record: Record) -> Record {
+    marks::hide(&mut record.metadata);
+    record
 }
