@@ -309,8 +309,11 @@ mod tests {
 
     #[test]
     fn what_is_refused_is_not_quoted() {
-        for line in ["list mongodb://u:hunter2@h", "watch --every=mongodb://u:hunter2@h", "ticket verify s%3Ahunter2hunter2.sig"]
-        {
+        for line in [
+            "list mongodb://u:hunter2@h",
+            "watch --every=mongodb://u:hunter2@h",
+            "ticket verify s%3Ahunter2hunter2.sig",
+        ] {
             let given = std::iter::once("cloakroom").chain(line.split(' ')).map(OsString::from);
             let refused = read(given).unwrap_err();
             let text = without_given(&refused.error.render().to_string(), &refused.given);

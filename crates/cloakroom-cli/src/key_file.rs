@@ -21,22 +21,29 @@ pub(crate) fn read(path: &Path) -> Outcome<Vec<String>> {
     check(&file)?;
     let mut text = String::new();
     file.take(LONGEST).read_to_string(&mut text).map_err(failed)?;
-    let secrets: Vec<String> =
-        text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#')).map(str::to_owned).collect();
+    let secrets: Vec<String> = text
+        .lines()
+        .map(str::trim)
+        .filter(|line| !line.is_empty() && !line.starts_with('#'))
+        .map(str::to_owned)
+        .collect();
     if secrets.is_empty() { Err(Failure::words("the key file holds no secret")) } else { Ok(secrets) }
 }
 
 /// A new random secret.
 pub(crate) fn generate() -> Outcome<String> {
     let mut bytes = [0; RANDOM];
-    getrandom::fill(&mut bytes).map_err(|error| Failure::because("the operating system gives no random bytes", error))?;
+    getrandom::fill(&mut bytes)
+        .map_err(|error| Failure::because("the operating system gives no random bytes", error))?;
     Ok(URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// Makes the file, which must not be there.
 pub(crate) fn make(path: &Path, secrets: &[String]) -> Outcome<()> {
     write_new(path, &text(secrets)).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::words("the key file is there already: `keys rotate` puts a new secret in front"),
+        io::ErrorKind::AlreadyExists => {
+            Failure::words("the key file is there already: `keys rotate` puts a new secret in front")
+        }
         _ => Failure::because("the key file", error),
     })
 }

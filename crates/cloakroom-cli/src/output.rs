@@ -61,7 +61,9 @@ pub(crate) fn printable(text: &str) -> String {
     let shown = |letter: char| match letter {
         '\n' => "\n".to_owned(),
         // What turns the direction of writing makes a text look like another.
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => letter.escape_unicode().to_string(),
+        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            letter.escape_unicode().to_string()
+        }
         letter if letter.is_control() => letter.escape_default().to_string(),
         letter => letter.to_string(),
     };

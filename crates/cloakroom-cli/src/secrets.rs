@@ -15,7 +15,8 @@ pub(crate) fn read(common: &Common) -> Outcome<Vec<String>> {
         return key_file::read(path);
     }
     let text = std::env::var(VARIABLE).unwrap_or_default();
-    let secrets: Vec<String> = text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
+    let secrets: Vec<String> =
+        text.split(',').map(str::trim).filter(|secret| !secret.is_empty()).map(str::to_owned).collect();
     if secrets.is_empty() {
         return Err(Failure::usage(format!("which secret? Set {VARIABLE}, or name a file by --key-file")));
     }

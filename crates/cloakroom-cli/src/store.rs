@@ -31,9 +31,12 @@ impl Opened {
         };
         let url: StoreUrl = url.parse().map_err(no_store)?;
         if url.kind() == "memory" {
-            return Err(Failure::usage("sessions in memory are in the application's process, where nobody else can look"));
+            return Err(Failure::usage(
+                "sessions in memory are in the application's process, where nobody else can look",
+            ));
         }
-        let kind = if url.is_express() { format!("{}, as Express keeps them", url.kind()) } else { url.kind().to_owned() };
+        let kind =
+            if url.is_express() { format!("{}, as Express keeps them", url.kind()) } else { url.kind().to_owned() };
         Ok(Opened { store: url.open().await?, kind })
     }
 

@@ -117,7 +117,8 @@ fn garbage(indexes: &[IndexModel], end: &str) -> Finding {
         Some(after) => format!("on `{end}`, {} s after it", after.as_secs()),
         None => format!("none on `{end}`"),
     };
-    let advice = "what is over stays until `cloakroom purge` removes it: let the application start once, which makes the index";
+    let advice =
+        "what is over stays until `cloakroom purge` removes it: let the application start once, which makes the index";
     Finding::judge("TTL index", after.is_some(), Verdict::Weak, words, advice)
 }
 

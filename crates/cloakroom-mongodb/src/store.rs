@@ -7,8 +7,8 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Token,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture, Token,
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};

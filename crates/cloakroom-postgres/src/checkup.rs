@@ -21,7 +21,8 @@ pub(crate) async fn checkup(server: &Server, name: &TableName) -> Result<Vec<Fin
     name.check()?;
     let table = name.to_string();
     let parameters: [Parameter<'_>; 1] = [&table];
-    let rows = server.connection().await?.execute(LOOK, &parameters).await.map_err(|error| Call::Read.failed(&error))?;
+    let rows =
+        server.connection().await?.execute(LOOK, &parameters).await.map_err(|error| Call::Read.failed(&error))?;
     rows.first().map_or(Ok(Vec::new()), findings)
 }
 

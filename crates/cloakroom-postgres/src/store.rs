@@ -7,14 +7,14 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Token, Written,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture, Token, Written,
 };
 use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 
-use crate::connect::Address;
 use crate::checkup;
+use crate::connect::Address;
 use crate::error::Call;
 use crate::escape::escape;
 use crate::express::{ExpressLayout, ExpressStore};

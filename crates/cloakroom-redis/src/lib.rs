@@ -4,8 +4,8 @@ mod store;
 
 mod express;
 
-mod cluster_steps;
 mod checkup;
+mod cluster_steps;
 mod directory;
 mod export;
 mod scan;

@@ -9,8 +9,8 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Token,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture, Token,
 };
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, Value as Reply};
 

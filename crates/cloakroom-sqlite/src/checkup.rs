@@ -58,7 +58,11 @@ fn permissions(path: &Path) -> Vec<Finding> {
         name.push(suffix);
         PathBuf::from(name)
     };
-    let files = [("permissions", path.to_owned()), ("permissions of -wal", beside("-wal")), ("permissions of -shm", beside("-shm"))];
+    let files = [
+        ("permissions", path.to_owned()),
+        ("permissions of -wal", beside("-wal")),
+        ("permissions of -shm", beside("-shm")),
+    ];
     let finding = |(subject, path): (&'static str, PathBuf)| match std::fs::metadata(path) {
         Ok(file) => {
             let mode = file.permissions().mode() & 0o777;

@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture,
 };
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};

@@ -5,9 +5,9 @@ use std::io::{BufRead, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloakroom::Timestamp;
 use cloakroom::record::{Data, Handle, Lifetime, Record, UserId, Value};
 use cloakroom::store::Exported;
-use cloakroom::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -95,7 +95,8 @@ pub(crate) fn write_record(file: &mut impl Write, exported: &Exported) -> Outcom
 
 pub(crate) fn read_header(file: &mut impl BufRead) -> Outcome<Header> {
     let line = line(file)?.ok_or_else(|| Failure::words("the file is empty"))?;
-    let header: Header = serde_json::from_str(&line).map_err(|_| Failure::words("the file is no backup of Cloakroom's"))?;
+    let header: Header =
+        serde_json::from_str(&line).map_err(|_| Failure::words("the file is no backup of Cloakroom's"))?;
     if header.cloakroom_backup > VERSION {
         return Err(Failure::words(format!(
             "the file has version {}, and this command knows versions up to {VERSION}",
@@ -173,7 +174,8 @@ mod tests {
         let at = Timestamp::from_millis;
         let mut record = Record::new(at(-5), at(1_000), at(i64::MAX));
         let deep = format!("{}1{}", "[".repeat(100), "]".repeat(100));
-        let texts = ["1", "1.0", "-0.0", "1E+05", "9007199254740993", r#"{ "b" : 1,"a":[null] }"#, r#""\u0000""#, &deep];
+        let texts =
+            ["1", "1.0", "-0.0", "1E+05", "9007199254740993", r#"{ "b" : 1,"a":[null] }"#, r#""\u0000""#, &deep];
         let keys = ["", "a.b", "$x", "\0", "end", "__proto__", "é\u{2028}", "id"];
         record.data =
             Arc::new(keys.into_iter().zip(texts).map(|(key, text)| (key, Value::from_json(text).unwrap())).collect());
@@ -188,7 +190,11 @@ mod tests {
         for exported in [
             Exported::of_digest([0xa5; 32], Handle::new("h"), record()),
             Exported::of_id("the id", Handle::new("h"), record()).unwrap(),
-            Exported::of_digest([0; 32], Handle::new("h"), Record::new(Timestamp::from_millis(0), Timestamp::from_millis(1), Timestamp::from_millis(2))),
+            Exported::of_digest(
+                [0; 32],
+                Handle::new("h"),
+                Record::new(Timestamp::from_millis(0), Timestamp::from_millis(1), Timestamp::from_millis(2)),
+            ),
         ] {
             let mut text = Vec::new();
             write_record(&mut text, &exported).unwrap();

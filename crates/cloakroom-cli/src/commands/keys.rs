@@ -53,7 +53,8 @@ pub(crate) fn keys(common: &Common, output: Output, task: &KeysTask) -> Outcome 
             secrets.truncate(keep);
             if !common.dry_run {
                 if dropped > 0 {
-                    let question = format!("Forget the {dropped} oldest secrets? What only they have signed ends at once.");
+                    let question =
+                        format!("Forget the {dropped} oldest secrets? What only they have signed ends at once.");
                     confirm(common, &question)?;
                 }
                 key_file::replace(path, &secrets)?;
@@ -85,7 +86,13 @@ fn verify(common: &Common, output: Output) -> Outcome {
     for (number, secret) in (1..).zip(&secrets) {
         let strong = secret.len() >= STRONG;
         let fingerprint = if strong { Some(fingerprint(secret)?) } else { None };
-        looked_at.push(SecretJson { number, bytes: secret.len(), strong, repeated: !before.insert(secret), fingerprint });
+        looked_at.push(SecretJson {
+            number,
+            bytes: secret.len(),
+            strong,
+            repeated: !before.insert(secret),
+            fingerprint,
+        });
     }
     if output.json {
         looked_at.iter().try_for_each(|secret| output.value(secret))?;

@@ -75,7 +75,13 @@ pub(crate) async fn migrate(common: &Common, output: Output, task: &Migrate) -> 
     }
     let look = look(&old, &new, output).await?;
     if common.dry_run {
-        let counts = Counts { left: look.live, unfit: look.unfit, unreadable: look.unreadable, dry_run: true, ..Counts::default() };
+        let counts = Counts {
+            left: look.live,
+            unfit: look.unfit,
+            unreadable: look.unreadable,
+            dry_run: true,
+            ..Counts::default()
+        };
         output.either(
             format!(
                 "would move {} sessions from {} to {}; {} have a key that can't be kept there, and {} records can't be read",
@@ -266,7 +272,10 @@ fn report(output: Output, counts: &Counts) -> Outcome<()> {
         ("not moved, for a store that failed", counts.failed),
         ("records that can't be read", counts.unreadable),
     ];
-    others.into_iter().filter(|(_, count)| *count > 0).try_for_each(|(what, count)| output.line(format!("{what}: {count}")))?;
+    others
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .try_for_each(|(what, count)| output.line(format!("{what}: {count}")))?;
     output.line(match counts.left {
         0 => "the old store is empty".to_owned(),
         left => format!("left in the old store: {left}; the same command goes on"),

@@ -22,7 +22,9 @@ struct PurgedJson {
 
 pub(crate) async fn purge(common: &Common, output: Output, task: &Purge) -> Outcome {
     if common.dry_run {
-        return Err(Failure::usage("no store tells how much there is to purge: only what is over goes, so there is nothing to fear"));
+        return Err(Failure::usage(
+            "no store tells how much there is to purge: only what is over goes, so there is nothing to fear",
+        ));
     }
     let opened = Opened::of(common).await?;
     let (limit, bar) = (task.limit.unwrap_or(usize::MAX), progress::bar(output, None, "removed"));

@@ -146,9 +146,13 @@ fn check(path: &Path) -> Outcome<(Header, u64)> {
     loop {
         match backup_file::read(&mut file, records + 2)? {
             Read::Record(exported) if exported.id().is_some() == header.ids => records += 1,
-            Read::Record(_) => return Err(Failure::words(format!("line {} of the file is not as its header says", records + 2))),
+            Read::Record(_) => {
+                return Err(Failure::words(format!("line {} of the file is not as its header says", records + 2)));
+            }
             Read::End(end) if end.end == records => return Ok((header, records)),
-            Read::End(_) => return Err(Failure::words("the file is not whole: its end tells of another number of records")),
+            Read::End(_) => {
+                return Err(Failure::words("the file is not whole: its end tells of another number of records"));
+            }
         }
     }
 }

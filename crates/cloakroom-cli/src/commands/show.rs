@@ -62,7 +62,9 @@ fn print(output: Output, entry: &Entry, data: Option<BTreeMap<String, usize>>) -
         ["seen".to_owned(), time(entry.seen)],
         ["ends".to_owned(), time(entry.end)],
     ];
-    rows.extend(metadata(&entry.metadata).into_iter().map(|(key, value)| [format!("metadata {key:?}"), value.get().to_owned()]));
+    rows.extend(
+        metadata(&entry.metadata).into_iter().map(|(key, value)| [format!("metadata {key:?}"), value.get().to_owned()]),
+    );
     rows.extend(data.into_iter().flatten().map(|(key, size)| [format!("key {key:?}"), format!("{size} bytes")]));
     table(output, &["WHAT", "IS"], &rows.into_iter().map(Vec::from).collect::<Vec<_>>())
 }

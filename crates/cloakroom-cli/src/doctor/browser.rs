@@ -38,7 +38,8 @@ impl Asked {
         let path = parts.next().filter(|path| path.starts_with('/')).ok_or_else(wrong)?.to_owned();
         let body = match parts.next().unwrap_or_default().split_at_checked(1) {
             Some(("@", file)) => {
-                let body = std::fs::read_to_string(file).map_err(|error| Failure::because("the file of the body", error))?;
+                let body =
+                    std::fs::read_to_string(file).map_err(|error| Failure::because("the file of the body", error))?;
                 body.trim_end().to_owned()
             }
             Some((first, rest)) => format!("{first}{rest}"),
@@ -160,7 +161,11 @@ impl Browser {
         self.talk(stream, asked).await
     }
 
-    async fn talk(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static, asked: &Asked) -> Outcome<Answer> {
+    async fn talk(
+        &self,
+        stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+        asked: &Asked,
+    ) -> Outcome<Answer> {
         let no_http = |error: hyper::Error| Failure::because("the application does not speak HTTP", error);
         let (mut sender, connection) =
             hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(no_http)?;

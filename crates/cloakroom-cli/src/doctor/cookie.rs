@@ -57,7 +57,10 @@ mod tests {
     #[test]
     fn a_line_is_read_as_a_browser_does_and_shown_without_its_value() {
         let cookie = SetCookie::read("__Host-sid=hunter2; Path=/; HTTPONLY; samesite=Lax; SameSite=None").unwrap();
-        assert_eq!((&*cookie.name, cookie.attribute("samesite"), cookie.has("httponly")), ("__Host-sid", Some("None"), true));
+        assert_eq!(
+            (&*cookie.name, cookie.attribute("samesite"), cookie.has("httponly")),
+            ("__Host-sid", Some("None"), true)
+        );
         assert!(!cookie.is_removal() && !cookie.shown().contains("hunter2"), "{}", cookie.shown());
         assert!(SetCookie::read("a=; Max-Age=0").unwrap().is_removal());
         assert!(SetCookie::read("nothing").is_none());

@@ -36,7 +36,7 @@ pub(crate) fn estimate(values: &[String]) -> Option<Estimate> {
     if ids.len() == 1 {
         let letters: BTreeSet<char> = ids.iter().flatten().copied().collect();
         varying = length;
-        bits = f64::from(alphabet(&letters)) .log2() * f64::from(u32::try_from(length).unwrap_or(u32::MAX));
+        bits = f64::from(alphabet(&letters)).log2() * f64::from(u32::try_from(length).unwrap_or(u32::MAX));
     }
     let different = ids.iter().collect::<BTreeSet<_>>().len();
     Some(Estimate { bits, length, varying, different, seen: ids.len() })
@@ -59,7 +59,9 @@ fn alphabet(letters: &BTreeSet<char>) -> u32 {
     let all = |is: fn(char) -> bool| letters.iter().all(|letter| is(*letter));
     if all(|letter| letter.is_ascii_digit()) {
         10
-    } else if all(|letter| matches!(letter, '0'..='9' | 'a'..='f')) || all(|letter| matches!(letter, '0'..='9' | 'A'..='F')) {
+    } else if all(|letter| matches!(letter, '0'..='9' | 'a'..='f'))
+        || all(|letter| matches!(letter, '0'..='9' | 'A'..='F'))
+    {
         16
     } else if all(|letter| letter.is_ascii_lowercase() || letter.is_ascii_digit()) {
         36

@@ -17,7 +17,8 @@ const LONGEST: usize = 4_096;
 /// What the cookie says of itself.
 pub(crate) fn attributes(cookie: &SetCookie, is_tls: bool) -> Vec<Finding> {
     let has = |name: &str, yes: &str, no: &str| if cookie.has(name) { yes.to_owned() } else { no.to_owned() };
-    let prefix = ["__Host-", "__Secure-", "__Http-", "__Host-Http-"].into_iter().rfind(|prefix| cookie.name.starts_with(prefix));
+    let prefix =
+        ["__Host-", "__Secure-", "__Http-", "__Host-Http-"].into_iter().rfind(|prefix| cookie.name.starts_with(prefix));
     let same_site = cookie.attribute("samesite");
     let is_host = cookie.name.starts_with("__Host-");
     let domain = cookie.attribute("domain").filter(|domain| !domain.is_empty());
@@ -73,7 +74,11 @@ pub(crate) fn attributes(cookie: &SetCookie, is_tls: bool) -> Vec<Finding> {
         );
     }
     if !is_tls {
-        findings.push(Finding::new("transport", Verdict::Note, "looked at over plain HTTP: a cookie may be set otherwise over HTTPS"));
+        findings.push(Finding::new(
+            "transport",
+            Verdict::Note,
+            "looked at over plain HTTP: a cookie may be set otherwise over HTTPS",
+        ));
     }
     findings
 }
@@ -85,7 +90,8 @@ pub(crate) fn caching(answer: &Answer) -> Finding {
     let said = said.join(", ");
     let has = |word: &str| said.split(',').any(|each| each.trim().split('=').next() == Some(word));
     let (is_kept_out, is_private) = (has("no-store"), has("private") || has("no-cache"));
-    let words = if said.is_empty() { "no Cache-Control with the cookie".to_owned() } else { format!("Cache-Control: {said}") };
+    let words =
+        if said.is_empty() { "no Cache-Control with the cookie".to_owned() } else { format!("Cache-Control: {said}") };
     Finding::judge(
         "V14.3.2 caching",
         is_kept_out,
@@ -156,7 +162,11 @@ pub(crate) async fn log_in(plan: &Plan, login: &Asked) -> Outcome<Vec<Finding>> 
         SUBJECT,
         is_new,
         Verdict::Bad,
-        format!("the log-in answers {}, and {}", answer.status, if is_new { "sets another id" } else { "leaves the id" }),
+        format!(
+            "the log-in answers {}, and {}",
+            answer.status,
+            if is_new { "sets another id" } else { "leaves the id" }
+        ),
         "who knew the id before has the logged-in session too: make a new id at each log-in",
     )];
     if is_new {
@@ -177,7 +187,11 @@ async fn old_ticket(plan: &Plan, mut before: Browser, mut after: Browser) -> Out
         Finding::new(SUBJECT, Verdict::Bad, "the id from before shows the page of whom is logged in")
             .advise("end the old session when its id is replaced")
     } else {
-        Finding::new(SUBJECT, Verdict::Good, format!("the id from before is answered {}, the new one {}", old.status, private.status))
+        Finding::new(
+            SUBJECT,
+            Verdict::Good,
+            format!("the id from before is answered {}, the new one {}", old.status, private.status),
+        )
     })
 }
 
@@ -196,10 +210,17 @@ pub(crate) async fn replay(plan: &Plan, login: &Asked, logout: &Asked) -> Outcom
         Finding::new(SUBJECT, Verdict::Unknown, format!("the page answers everybody alike ({})", nobody.status))
             .advise("name a page that differs for whom is logged in, by --private 'GET /account'")
     } else if replayed.is_like(&logged_in) {
-        Finding::new(SUBJECT, Verdict::Bad, format!("after the log-out ({}) the old cookie still shows the private page", out.status))
-            .advise("end the session on the server: to take the cookie away ends it in one browser only")
+        Finding::new(
+            SUBJECT,
+            Verdict::Bad,
+            format!("after the log-out ({}) the old cookie still shows the private page", out.status),
+        )
+        .advise("end the session on the server: to take the cookie away ends it in one browser only")
     } else {
-        let words = format!("after the log-out ({}) the old cookie is answered {}, and was {}", out.status, replayed.status, logged_in.status);
+        let words = format!(
+            "after the log-out ({}) the old cookie is answered {}, and was {}",
+            out.status, replayed.status, logged_in.status
+        );
         Finding::new(SUBJECT, Verdict::Good, words)
     })
 }
@@ -207,7 +228,8 @@ pub(crate) async fn replay(plan: &Plan, login: &Asked, logout: &Asked) -> Outcom
 /// A value of the same form with other letters: what an attacker would plant.
 fn like(model: &str) -> Outcome<String> {
     let mut random = vec![0; model.len()];
-    getrandom::fill(&mut random).map_err(|error| Failure::because("the operating system gives no random bytes", error))?;
+    getrandom::fill(&mut random)
+        .map_err(|error| Failure::because("the operating system gives no random bytes", error))?;
     let encoded = model.strip_prefix("s%3A").map(|rest| ("s%3A", rest));
     let (prefix, rest) = encoded.or_else(|| model.strip_prefix("s:").map(|rest| ("s:", rest))).unwrap_or(("", model));
     // Percent signs stay with their digits.

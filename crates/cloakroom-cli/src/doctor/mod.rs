@@ -54,7 +54,9 @@ fn tell(output: Output, findings: &[Finding]) -> Outcome<()> {
             })
         });
     }
-    let row = |finding: &Finding| vec![word(finding.verdict).to_owned(), finding.subject.to_string(), finding.evidence.clone()];
+    let row = |finding: &Finding| {
+        vec![word(finding.verdict).to_owned(), finding.subject.to_string(), finding.evidence.clone()]
+    };
     table(output, &["VERDICT", "SUBJECT", "EVIDENCE"], &findings.iter().map(row).collect::<Vec<_>>())?;
     let advised: Vec<_> = findings.iter().filter_map(|finding| Some((finding, finding.advice.as_ref()?))).collect();
     if !advised.is_empty() {

@@ -35,8 +35,9 @@ async fn reach(opened: &Opened) -> Outcome<Finding> {
 fn names(opened: &Opened) -> Finding {
     match opened.store.export().map(cloakroom::store::Export::names) {
         Some(Names::Digests) => Finding::new("session ids", Verdict::Good, "kept as SHA-256 only"),
-        Some(Names::Ids) => Finding::new("session ids", Verdict::Weak, "kept in plain, as Express does")
-            .advise("who can read the store has the sessions; `cloakroom migrate` moves them to a store that keeps hashes"),
+        Some(Names::Ids) => Finding::new("session ids", Verdict::Weak, "kept in plain, as Express does").advise(
+            "who can read the store has the sessions; `cloakroom migrate` moves them to a store that keeps hashes",
+        ),
         None => Finding::new("session ids", Verdict::Unknown, "the store does not tell"),
     }
 }

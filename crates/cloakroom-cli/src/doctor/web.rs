@@ -10,8 +10,18 @@ use crate::failure::{Failure, Outcome};
 
 /// Cookies of these names are sessions.
 const KNOWN: [&str; 12] = [
-    "__Host-sid", "__Secure-sid", "sid", "connect.sid", "session", "sessionid", "session_id", "id", "JSESSIONID", "PHPSESSID",
-    "laravel_session", "_session_id",
+    "__Host-sid",
+    "__Secure-sid",
+    "sid",
+    "connect.sid",
+    "session",
+    "sessionid",
+    "session_id",
+    "id",
+    "JSESSIONID",
+    "PHPSESSID",
+    "laravel_session",
+    "_session_id",
 ];
 const MOST_SAMPLES: usize = 64;
 
@@ -85,7 +95,8 @@ pub(crate) fn sets(answer: &Answer, name: &str) -> bool {
 }
 
 fn find(answers: &[Answer], name: Option<&str>) -> Option<SetCookie> {
-    let mut cookies: Vec<SetCookie> = answers.iter().flat_map(Answer::cookies).filter(|cookie| !cookie.is_removal()).collect();
+    let mut cookies: Vec<SetCookie> =
+        answers.iter().flat_map(Answer::cookies).filter(|cookie| !cookie.is_removal()).collect();
     if let Some(name) = name {
         cookies.retain(|cookie| cookie.name == name);
         return cookies.pop();

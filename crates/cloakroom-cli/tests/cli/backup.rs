@@ -33,7 +33,12 @@ async fn what_is_lost_comes_back_on_every_store_that_keeps_hashes() {
 
         // Nothing is missing yet, so nothing comes back.
         let none = on(&place.url, &["restore", &file, "--yes", "--json"]).ends(3).value();
-        assert_eq!((&none["restored"], &none["there"]), (&json!(0), &json!(3)), "{}", place.url.split(':').next().unwrap());
+        assert_eq!(
+            (&none["restored"], &none["there"]),
+            (&json!(0), &json!(3)),
+            "{}",
+            place.url.split(':').next().unwrap()
+        );
         on(&place.url, &["revoke", "--all-of", "everybody", "--yes"]).ends(0);
         on(&place.url, &["restore", &file]).ends(5);
         let would = on(&place.url, &["restore", &file, "--dry-run", "--json"]).ends(0).value();
@@ -47,7 +52,10 @@ async fn what_is_lost_comes_back_on_every_store_that_keeps_hashes() {
         let other = open(&other.url).await;
         let Loaded::Found(there) = other.load(&seed.sessions[0].key, now()).await.unwrap() else { panic!("missing") };
         let expected = record(Some("ada"));
-        assert_eq!((there.record.data, there.record.user, there.record.metadata), (expected.data, expected.user, expected.metadata));
+        assert_eq!(
+            (there.record.data, there.record.user, there.record.metadata),
+            (expected.data, expected.user, expected.metadata)
+        );
     }
 }
 
@@ -86,7 +94,10 @@ async fn ids_are_written_down_only_when_that_is_asked_for() {
         let file = folder.file("backup");
         let seed = Seed::new(&place.url, &USERS).await;
         let refused = on(&place.url, &["backup", &file]).ends(2);
-        assert!(refused.err.contains("--with-ids") && fs::read_dir(folder.path()).unwrap().next().is_none(), "{refused:?}");
+        assert!(
+            refused.err.contains("--with-ids") && fs::read_dir(folder.path()).unwrap().next().is_none(),
+            "{refused:?}"
+        );
         let told = on(&place.url, &["backup", &file, "--with-ids"]).ends(0);
         assert!(told.err.contains("session ids"), "{told:?}");
         // By the ids any store can find them.

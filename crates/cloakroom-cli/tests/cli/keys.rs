@@ -79,11 +79,18 @@ async fn a_ticket_is_signed_verified_and_explained() {
 
     let verify = |ticket: &str, code| {
         let secrets = format!("the newest secret, of 32 bytes or more,{SECRET}").replacen("secret, of", "secret of", 1);
-        on(&place.url, &["ticket", "verify", "--json"]).env("CLOAKROOM_SECRET", &secrets).input(ticket).ends(code).value()
+        on(&place.url, &["ticket", "verify", "--json"])
+            .env("CLOAKROOM_SECRET", &secrets)
+            .input(ticket)
+            .ends(code)
+            .value()
     };
     for ticket in [ticket.clone(), format!("__Host-sid={ticket}"), keys.express_sign(id)] {
         let verified = verify(&ticket, 0);
-        assert_eq!((&verified["valid"], &verified["secret"], &verified["lives"]), (&json!(true), &json!(2), &json!(true)));
+        assert_eq!(
+            (&verified["valid"], &verified["secret"], &verified["lives"]),
+            (&json!(true), &json!(2), &json!(true))
+        );
     }
     assert_eq!(verify(&keys.express_sign("nobody's"), 3)["lives"], json!(false));
     let forged = KeyRing::new([1; 32]).unwrap().express_sign(id);

@@ -123,7 +123,9 @@ async fn nobody_is_logged_out_while_an_application_goes_on() {
     let new = open(&to.url).await;
     for (key, count) in ledger {
         match count {
-            Some(count) => assert_eq!(found(&*new, &key).await.data.get("count"), Some(&Value::from(count)), "a write is lost"),
+            Some(count) => {
+                assert_eq!(found(&*new, &key).await.data.get("count"), Some(&Value::from(count)), "a write is lost")
+            }
             None => assert!(!crate::seed::is_in(&*new, &key).await, "what was logged out is back"),
         }
     }
@@ -185,7 +187,10 @@ async fn what_was_cut_off_is_taken_up_again() {
     let arguments = ["migrate", "--from", &from.url, "--to", &to.url, "--yes", "--json", "--jobs", "4"];
     let mut child = cloakroom(&arguments).command().stdout(std::process::Stdio::null()).spawn().unwrap();
     while seed.living_in(&*new).await < 20 {
-        assert!(child.try_wait().unwrap().is_none() || seed.living_in(&*new).await == 400, "it ended before it was cut off");
+        assert!(
+            child.try_wait().unwrap().is_none() || seed.living_in(&*new).await == 400,
+            "it ended before it was cut off"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     child.kill().unwrap();

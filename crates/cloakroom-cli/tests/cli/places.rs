@@ -33,13 +33,15 @@ impl Place {
     }
 
     pub(crate) fn redis(options: &str) -> Place {
-        let keys = Keys { url: server("CLOAKROOM_TEST_REDIS", "a Redis or Valkey server, as redis://…"), prefix: name() };
+        let keys =
+            Keys { url: server("CLOAKROOM_TEST_REDIS", "a Redis or Valkey server, as redis://…"), prefix: name() };
         let url = with_options(&with_options(&keys.url, &format!("prefix={}", keys.prefix)), options);
         Place { url, _kept: Kept::Keys(keys) }
     }
 
     pub(crate) fn postgres(options: &str) -> Place {
-        let table = Table { url: server("CLOAKROOM_TEST_POSTGRES", "a PostgreSQL database, as postgres://…"), name: name() };
+        let table =
+            Table { url: server("CLOAKROOM_TEST_POSTGRES", "a PostgreSQL database, as postgres://…"), name: name() };
         let url = with_options(&with_options(&table.url, &format!("table={}", table.name)), options);
         Place { url, _kept: Kept::Table(table) }
     }

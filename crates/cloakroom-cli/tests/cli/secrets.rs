@@ -84,6 +84,8 @@ async fn no_command_tells_a_secret_where_ids_are_plain() {
 
 #[test]
 fn no_url_is_told() {
+    let folder = Folder::new();
+    let other = format!("sqlite:{}", folder.file("other.db"));
     for url in [
         format!("mongodb://ada:{PASSWORD}@127.0.0.1:1/db?serverSelectionTimeoutMS=50"),
         format!("redis://:{PASSWORD}@127.0.0.1:1"),
@@ -92,7 +94,9 @@ fn no_url_is_told() {
         format!("{PASSWORD}://h"),
         format!("sqlite:/nowhere/{PASSWORD}"),
     ] {
-        for call in [&["list"][..], &["stats"], &["doctor"], &["purge"], &["migrate", "--from", "sqlite:x", "--to", &url, "--yes"]] {
+        for call in
+            [&["list"][..], &["stats"], &["doctor"], &["purge"], &["migrate", "--from", &other, "--to", &url, "--yes"]]
+        {
             let ended = on(&url, call).run();
             assert!(ended.code == 1 || ended.code == 2, "{ended:?}");
             tells_nothing(&ended, &[]);

@@ -54,7 +54,9 @@ impl Seed {
 
     pub(crate) async fn put(&mut self, record: &Record) {
         let key = StoreKey::generate().unwrap();
-        let Created::Done { handle, .. } = self.store.create(&key, record, now()).await.unwrap() else { panic!("taken") };
+        let Created::Done { handle, .. } = self.store.create(&key, record, now()).await.unwrap() else {
+            panic!("taken")
+        };
         self.sessions.push(Session { key, handle });
     }
 

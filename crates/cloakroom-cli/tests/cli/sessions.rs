@@ -59,8 +59,14 @@ async fn works_on(place: &Place) {
     // Nothing ends that was not confirmed.
     let refused = on(url, &["revoke", seed.handle(0)]).ends(5);
     assert!(refused.err.contains("--yes") && refused.out.is_empty(), "{refused:?}");
-    assert_eq!(on(url, &["revoke", "--user", "ada", "--dry-run", "--json"]).ends(0).value(), json!({"revoked": 2, "dry_run": true}));
-    assert_eq!(on(url, &["revoke", "--all-of", "everybody", "--dry-run", "--json"]).ends(0).value()["revoked"], json!(5));
+    assert_eq!(
+        on(url, &["revoke", "--user", "ada", "--dry-run", "--json"]).ends(0).value(),
+        json!({"revoked": 2, "dry_run": true})
+    );
+    assert_eq!(
+        on(url, &["revoke", "--all-of", "everybody", "--dry-run", "--json"]).ends(0).value()["revoked"],
+        json!(5)
+    );
     assert_eq!(seed.living_in(&*seed.store).await, 5);
 
     on(url, &["revoke", seed.handle(0), "--yes"]).ends(0);
@@ -148,7 +154,9 @@ async fn watch_tells_what_began_and_ended_between_two_looks() {
 
 #[test]
 fn what_is_asked_wrongly_is_told_and_ends_with_2() {
-    for arguments in [&["list"][..], &["frobnicate"], &[], &["revoke"], &["list", "--store", "memory:"], &["keys", "verify"]] {
+    for arguments in
+        [&["list"][..], &["frobnicate"], &[], &["revoke"], &["list", "--store", "memory:"], &["keys", "verify"]]
+    {
         let ended = cloakroom(arguments).ends(2);
         assert!(!ended.err.is_empty() && ended.out.is_empty(), "{ended:?}");
     }

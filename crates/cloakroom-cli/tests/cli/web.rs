@@ -43,7 +43,8 @@ async fn log_out(session: Session) -> Result<&'static str, SessionError> {
 }
 
 fn well() -> Router {
-    let layer = SessionLayer::builder(MemoryStore::new(), KeyRing::generate().unwrap()).insecure_http().build().unwrap();
+    let layer =
+        SessionLayer::builder(MemoryStore::new(), KeyRing::generate().unwrap()).insecure_http().build().unwrap();
     let routes = Router::new().route("/", get(visit)).route("/account", get(account));
     routes.route("/login", post(log_in)).route("/logout", post(log_out)).layer(layer)
 }
@@ -54,7 +55,8 @@ struct Ill(Arc<Mutex<HashMap<String, bool>>>);
 
 impl Ill {
     fn id(&self, headers: &HeaderMap) -> String {
-        let cookie = headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok()?.strip_prefix("sid=").map(str::to_owned));
+        let cookie =
+            headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok()?.strip_prefix("sid=").map(str::to_owned));
         let mut sessions = self.0.lock().unwrap();
         let id = cookie.unwrap_or_else(|| format!("session-{:05}", sessions.len()));
         sessions.entry(id.clone()).or_default();
@@ -124,9 +126,16 @@ async fn an_application_that_is_ill() {
     let ended = examine(&url, ALL).await;
     let findings = ended.values();
     assert_eq!(ended.code, 4);
-    for subject in
-        ["V3.3.1 Secure", "V3.3.2 SameSite", "V3.3.4 HttpOnly", "V14.3.2", "V7.2.2", "V7.2.3", "V7.2.4 a new id", "V7.4.1"]
-    {
+    for subject in [
+        "V3.3.1 Secure",
+        "V3.3.2 SameSite",
+        "V3.3.4 HttpOnly",
+        "V14.3.2",
+        "V7.2.2",
+        "V7.2.3",
+        "V7.2.4 a new id",
+        "V7.4.1",
+    ] {
         assert_eq!(verdict(&findings, subject), "bad", "{subject}: {ended:?}");
     }
     assert_eq!(verdict(&findings, "V3.3.1 prefix"), "weak");

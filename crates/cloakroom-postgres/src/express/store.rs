@@ -6,7 +6,8 @@ use std::sync::Arc;
 use cloakroom::Timestamp;
 use cloakroom::record::{Expiry, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreFuture, Written,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
+    Written,
 };
 use tokio_postgres::Row;
 

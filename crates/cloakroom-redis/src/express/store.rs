@@ -7,7 +7,8 @@ use std::sync::Arc;
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreFuture, Written,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
+    Written,
 };
 
 use super::layout::{ConnectRedis, KEYS};

@@ -32,12 +32,7 @@ async fn batch(t: &Trial, after: Option<&Cursor>, limit: usize, now: Timestamp) 
 }
 
 /// What the export has of these sessions, by their digests.
-async fn walk(
-    t: &Trial,
-    sessions: &[Session],
-    limit: usize,
-    now: Timestamp,
-) -> Verdict<BTreeMap<[u8; 32], Exported>> {
+async fn walk(t: &Trial, sessions: &[Session], limit: usize, now: Timestamp) -> Verdict<BTreeMap<[u8; 32], Exported>> {
     let (mut own, mut after) = (BTreeMap::new(), None);
     for _ in 0..FAR {
         let batch = batch(t, after.as_ref(), limit, now).await?;
@@ -170,10 +165,8 @@ async fn an_import_by_digest_needs_a_store_of_digests(t: Trial) -> Verdict {
     let names = export(&t)?.names();
     let (key, record) = (StoreKey::generate()?, t.record());
     let imported = import(&t, &Exported::of_digest(*key.digest(), Handle::new("elsewhere"), record), t.now).await?;
-    let is_right = matches!(
-        (names, &imported),
-        (Names::Ids, Imported::NeedsId) | (Names::Digests, Imported::Done { .. })
-    );
+    let is_right =
+        matches!((names, &imported), (Names::Ids, Imported::NeedsId) | (Names::Digests, Imported::Done { .. }));
     expect(is_right, format!("what a store of {names:?} can do"), format!("{imported:?}"))
 }
 

@@ -10,8 +10,8 @@ mod sync;
 use self::shard::{Rank, Shard, Slot};
 use self::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use super::{
-    Applied, Capabilities, Created, Directory, Export, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Written,
+    Applied, Capabilities, Created, Directory, Export, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
+    StoreFuture, Written,
 };
 use crate::clock::Timestamp;
 use crate::record::{Handle, Patch, Record, StoreKey};

@@ -11,9 +11,9 @@ use std::future::poll_fn;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::task::Poll;
 
-use self::steps::Brought;
 pub use self::over::Moved;
 pub(crate) use self::over::without_notes;
+use self::steps::Brought;
 use self::token::Side;
 use super::{
     Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
