@@ -2,6 +2,7 @@
 
 mod directory;
 mod marks;
+mod over;
 mod steps;
 mod token;
 
@@ -10,6 +11,8 @@ use std::future::poll_fn;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::task::Poll;
 
+pub use self::over::Moved;
+pub(crate) use self::over::without_notes;
 use self::steps::Brought;
 use self::token::Side;
 use super::{
