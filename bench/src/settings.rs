@@ -27,6 +27,8 @@ pub struct Settings {
     /// Of the layouts of Express: how long the cookie lives, and whether it is sent again with each touch.
     max_age: Option<Duration>,
     rolling: bool,
+    /// How many bytes a session may take, where it is not to be as it comes.
+    limit: Option<usize>,
 }
 
 impl Settings {
@@ -55,6 +57,10 @@ impl Settings {
             absolute,
             max_age: lookup("MAX_AGE").map(|_| number("MAX_AGE", 0)).transpose()?.map(Duration::from_secs),
             rolling: lookup("ROLLING").is_some_and(|rolling| rolling == "1"),
+            limit: match lookup("LIMIT") {
+                Some(_) => Some(usize::try_from(number("LIMIT", 0)?).context("LIMIT is too large")?),
+                None => None,
+            },
         })
     }
 
@@ -75,6 +81,10 @@ impl Settings {
         } else {
             let keys = KeyRing::weak(&self.secrets).context("SECRET")?;
             SessionLayer::builder(store, keys).insecure_http().cookie_name(self.cookie.clone()).idle_timeout(self.idle)
+        };
+        let builder = match self.limit {
+            Some(bytes) => builder.size_limit(bytes),
+            None => builder,
         };
         let longest = self.max_age.map_or(self.absolute, |max_age| self.absolute.max(max_age));
         Ok(builder.absolute_timeout(longest).build()?)
@@ -125,6 +135,12 @@ mod tests {
         assert!(read(&[("SECRET", "x,y")]).unwrap().layer().await.is_ok());
         assert!(read(&[("SECRET", "")]).unwrap().layer().await.is_err());
         assert_eq!(secrets(None).unwrap()[0].len(), 43);
+    }
+
+    #[test]
+    fn the_limit_is_a_number() {
+        assert!(read(&[("LIMIT", "10")]).is_ok());
+        assert!(read(&[("LIMIT", "much")]).is_err());
     }
 
     #[tokio::test]

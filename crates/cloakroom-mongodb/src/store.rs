@@ -7,8 +7,8 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Token,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture, Token,
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};
@@ -16,6 +16,7 @@ use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, ReturnDocu
 use mongodb::{Client, Database};
 use tokio::sync::OnceCell;
 
+use crate::checkup;
 use crate::error::{self, Call};
 use crate::express::{self, ExpressLayout, ExpressStore};
 use crate::index;
@@ -342,6 +343,16 @@ impl Store for MongoStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::new(self.place.within(async move {
+            checkup::checkup(&self.place, Some(layout::KEY), &[layout::IDLE_END, layout::ABSOLUTE_END]).await
+        }))
     }
 }
 

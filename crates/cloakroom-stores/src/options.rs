@@ -44,6 +44,8 @@ impl Options {
         more: &[(&str, &str)],
     ) -> Result<(String, Options), StoreUrlError> {
         let (address, query) = url.split_once('?').unwrap_or((url, ""));
+        // Redis has its own use for what is behind a `#`.
+        let (query, fragment) = query.split_at(query.find('#').unwrap_or(query.len()));
         let mut options = Options { kind, left: Vec::new() };
         let mut others = Vec::new();
         for pair in query.split('&').filter(|pair| !pair.is_empty()) {
@@ -61,8 +63,8 @@ impl Options {
             let known = NAMES.into_iter().find(|known| known == name);
             options.add(known.ok_or_else(|| options.unknown())?, (*value).to_owned())?;
         }
-        let url = if others.is_empty() { address.to_owned() } else { format!("{address}?{}", others.join("&")) };
-        Ok((url, options))
+        let glue = if others.is_empty() { "" } else { "?" };
+        Ok((format!("{address}{glue}{}{fragment}", others.join("&")), options))
     }
 
     fn add(&mut self, name: &'static str, value: String) -> Result<(), StoreUrlError> {

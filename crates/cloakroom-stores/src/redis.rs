@@ -22,6 +22,10 @@ pub(crate) struct RedisAt {
 impl RedisAt {
     pub(crate) fn read(url: &str, more: &[(&str, &str)]) -> Result<RedisAt, StoreUrlError> {
         let (url, mut options) = Options::take_from(url, KIND, more)?;
+        // The driver passes over what it does not know: with a misspelt layout we would read none of Express' sessions.
+        if driver_options(&url).any(|option| option != "protocol") {
+            return Err(options.unknown());
+        }
         let nodes = nodes(&url);
         let is_cluster = options.is_on("cluster")? || nodes.len() > 1;
         if is_cluster && has_database(&url) {
@@ -77,9 +81,17 @@ fn nodes(url: &str) -> Vec<String> {
     hosts.split(',').map(|host| format!("{scheme}://{user}{at}{host}{rest}")).collect()
 }
 
+/// The names of the options that are left for the driver.
+fn driver_options(url: &str) -> impl Iterator<Item = &str> {
+    let (_, _, rest) = parts(url);
+    let rest = rest.split_once('#').map_or(rest, |(rest, _)| rest);
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
+    query.split('&').filter(|pair| !pair.is_empty()).map(|pair| pair.split_once('=').map_or(pair, |(name, _)| name))
+}
+
 fn has_database(url: &str) -> bool {
     let (_, _, rest) = parts(url);
-    let path = rest.split('?').next().unwrap_or_default();
+    let path = rest.split(['?', '#']).next().unwrap_or_default();
     !matches!(path, "" | "/" | "/0")
 }
 
@@ -111,6 +123,15 @@ mod tests {
         let seed = read("redis://h?cluster=1");
         assert_eq!((seed.nodes, seed.is_cluster), (vec!["redis://h".to_owned()], true));
         assert!(RedisAt::read("redis://a,b/1", &[]).is_err());
+    }
+
+    #[test]
+    fn what_nobody_understands_is_not_passed_over() {
+        for url in ["redis://h?layot=connect-redis", "redis://h/1?protocol=resp3&timeout=1", "redis://h?protcol"] {
+            assert!(RedisAt::read(url, &[]).is_err(), "{url}");
+        }
+        assert_eq!(read("rediss://h?prefix=a&protocol=resp3#insecure").nodes, ["rediss://h?protocol=resp3#insecure"]);
+        assert_eq!(read("rediss://h?prefix=a#insecure").nodes, ["rediss://h#insecure"]);
     }
 
     #[test]

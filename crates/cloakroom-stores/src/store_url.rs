@@ -42,7 +42,8 @@ pub struct StoreUrl {
 
 #[derive(Clone, PartialEq, Eq)]
 enum Target {
-    Memory,
+    /// With room for so many sessions.
+    Memory(usize),
     #[cfg(feature = "sqlite")]
     Sqlite(SqliteAt),
     #[cfg(feature = "mongodb")]
@@ -72,7 +73,7 @@ impl StoreUrl {
     pub fn parse_with(url: &str, options: &[(&str, &str)]) -> Result<StoreUrl, StoreUrlError> {
         let scheme = url.split_once(':').map_or(url, |(scheme, _)| scheme);
         let target = match scheme {
-            "memory" => memory(url, options)?,
+            "memory" => Target::Memory(capacity(url, options)?),
             #[cfg(feature = "sqlite")]
             "sqlite" => Target::Sqlite(SqliteAt::read(url, options)?),
             #[cfg(not(feature = "sqlite"))]
@@ -112,7 +113,7 @@ impl StoreUrl {
     /// What people call the store: `memory`, `SQLite`, `MongoDB`, `Redis` or `PostgreSQL`.
     pub fn kind(&self) -> &'static str {
         match &self.target {
-            Target::Memory => "memory",
+            Target::Memory(_) => "memory",
             #[cfg(feature = "sqlite")]
             Target::Sqlite(_) => sqlite::KIND,
             #[cfg(feature = "mongodb")]
@@ -128,7 +129,7 @@ impl StoreUrl {
     /// [`SessionLayer::express`](cloakroom::SessionLayer::express).
     pub fn is_express(&self) -> bool {
         match &self.target {
-            Target::Memory => false,
+            Target::Memory(_) => false,
             #[cfg(feature = "sqlite")]
             Target::Sqlite(_) => false,
             #[cfg(feature = "mongodb")]
@@ -151,7 +152,7 @@ impl StoreUrl {
     #[allow(clippy::unused_async, reason = "without any feature there is nothing to wait for")]
     pub async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
         match &self.target {
-            Target::Memory => Ok(Arc::new(MemoryStore::new())),
+            Target::Memory(capacity) => Ok(Arc::new(MemoryStore::with_capacity(*capacity))),
             #[cfg(feature = "sqlite")]
             Target::Sqlite(at) => at.open().await,
             #[cfg(feature = "mongodb")]
@@ -179,14 +180,17 @@ impl fmt::Debug for StoreUrl {
     }
 }
 
-fn memory(url: &str, options: &[(&str, &str)]) -> Result<Target, StoreUrlError> {
-    if matches!(url, "memory" | "memory:") && options.is_empty() {
-        Ok(Target::Memory)
-    } else {
-        Err(StoreUrlError::words(
-            "`memory:` stands alone: sessions in memory have no options, and no layout of Express",
-        ))
-    }
+fn capacity(url: &str, options: &[(&str, &str)]) -> Result<usize, StoreUrlError> {
+    let number = match url {
+        _ if !options.is_empty() => None,
+        "memory" | "memory:" => return Ok(MemoryStore::DEFAULT_CAPACITY),
+        _ => url.strip_prefix("memory:?capacity=").and_then(|number| number.parse().ok()).filter(|number| *number > 0),
+    };
+    number.ok_or_else(|| {
+        StoreUrlError::words(
+            "`memory:` has one option, `memory:?capacity=` and a number of sessions, and no layout of Express",
+        )
+    })
 }
 
 /// What is known by its scheme alone is no URL yet.
@@ -213,14 +217,16 @@ mod tests {
 
     #[tokio::test]
     async fn memory_is_always_there() {
-        for url in ["memory", "memory:"] {
+        for url in ["memory", "memory:", "memory:?capacity=5"] {
             let url: StoreUrl = url.parse().unwrap();
             assert_eq!((url.kind(), url.is_express()), ("memory", false));
             assert!(url.open().await.is_ok());
         }
-        for url in ["memory://", "memory:?layout=native", "memory:x"] {
-            assert!(refused(url).contains("stands alone"), "{url}");
+        for url in ["memory://", "memory:?layout=native", "memory:x", "memory:?capacity=0"] {
+            assert!(refused(url).contains("has one option"), "{url}");
         }
+        let small = StoreUrl::parse("memory:?capacity=5").unwrap().open().await.unwrap();
+        assert!(format!("{small:?}").contains("capacity: 5"), "{small:?}");
         assert!(StoreUrl::parse_with("memory", &[("layout", "connect-redis")]).is_err());
     }
 

@@ -58,6 +58,7 @@ async fn nothing_of_a_url_is_ever_shown() {
         "redis://:hunter2@a,b/3",
         "redis://:hunter2@/?cluster=1",
         "redis://h?layout=connect-redis&ttl=hunter2",
+        "redis://u:hunter2@h?hunter2=1",
         "postgres:hunter2",
         "postgres://u:hunter2@h:99999999/d",
         "postgres://u:hunter2@h/d?hunter2=1",

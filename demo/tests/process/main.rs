@@ -76,7 +76,7 @@ fn a_key_that_others_can_read_is_refused() {
 #[test]
 fn a_secret_needs_no_key_beside_the_sessions() {
     let home = Home::new();
-    let secret = ["--secret", "a secret of 32 bytes or more, of the test"];
+    let secret = ["--secret", "a secret of 32 bytes or more for the test"];
     let shop = home.shop(&secret);
     let mut ada = Browser::logged_in(&shop, "ada");
     assert!(!home.folder().join("key").exists());

@@ -123,12 +123,12 @@ impl Browser {
         body
     }
 
-    /// A form with the token of its page, which leads to another page.
+    /// A form of a page of the shop, which leads to another one.
     pub(crate) fn post(&mut self, shop: &Shop, path: &str, form: &str) {
         let page = self.get(shop, "/log-in");
         let (_, token) = page.split_once(r#"name="form_token" value=""#).unwrap();
-        let form = format!("form_token={}&{form}", token.split_once('"').unwrap().0);
-        let (status, body) = self.send(shop, "POST", path, &form);
+        let (token, _) = token.split_once('"').unwrap();
+        let (status, body) = self.send(shop, "POST", path, &format!("form_token={token}&{form}"));
         assert_eq!(status, 303, "{body}");
     }
 

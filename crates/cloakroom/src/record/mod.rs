@@ -1,6 +1,7 @@
 //! What a store keeps: a [`Record`] under a [`StoreKey`], and the [`Patch`] that changes it.
 
 mod data;
+pub(crate) mod facts;
 mod finite;
 mod id;
 mod patch;

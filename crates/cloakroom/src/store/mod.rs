@@ -8,23 +8,27 @@
 //!
 //! Implement [`Store`], and run the conformance suite (feature `testing`) against it: `conformance::check(store).await`. It
 //! fails by the name of each rule that the store breaks. Where a database has users to look up sessions by, implement
-//! [`Directory`] too.
+//! [`Directory`] too; and [`Export`], so that operators can move sessions and back them up.
 
+mod checkup;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod directory;
 mod error;
+mod export;
 mod future;
 mod memory;
 mod moving;
 mod outcome;
 
+pub use checkup::{Finding, Verdict};
 pub use directory::{Directory, Entry};
 pub use error::{StoreError, StoreErrorKind};
+pub use export::{Batch, Cursor, Export, Exported, Imported, Names};
 pub(crate) use future::Answer;
 pub use future::StoreFuture;
 pub use memory::{MemoryStats, MemoryStore};
-pub use moving::MovingStore;
+pub use moving::{Moved, MovingStore};
 pub use outcome::{Applied, Capabilities, Created, Found, Guard, KeyRules, Loaded, Rotated, Token, Written};
 
 use std::fmt::Debug;
@@ -94,6 +98,19 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn directory(&self) -> Option<&dyn Directory> {
         None
     }
+
+    /// The store's [`Export`], if it has one.
+    fn export(&self) -> Option<&dyn Export> {
+        None
+    }
+
+    /// Looks at the settings that the store's guarantees rest on, for an operator. It changes nothing; a store that has nothing
+    /// to look at finds nothing.
+    ///
+    /// An error only if the store can't be reached. What it may not look at is a finding.
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::ready(Ok(Vec::new()))
+    }
 }
 
 /// A shared store is a store: it can be handed to several layers, and kept by the application.
@@ -141,5 +158,13 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn directory(&self) -> Option<&dyn Directory> {
         (**self).directory()
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        (**self).export()
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        (**self).checkup()
     }
 }

@@ -1,6 +1,7 @@
 //! Sessions in the process's own memory.
 
 mod directory;
+mod export;
 #[cfg(all(test, cloakroom_shuttle))]
 mod model;
 mod shard;
@@ -9,8 +10,8 @@ mod sync;
 use self::shard::{Rank, Shard, Slot};
 use self::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use super::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Written,
+    Applied, Capabilities, Created, Directory, Export, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
+    StoreFuture, Written,
 };
 use crate::clock::Timestamp;
 use crate::record::{Handle, Patch, Record, StoreKey};
@@ -302,6 +303,10 @@ impl Store for MemoryStore {
     }
 
     fn directory(&self) -> Option<&dyn Directory> {
+        Some(self)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
         Some(self)
     }
 }

@@ -14,7 +14,7 @@ fn a_second_destroy_forgets_no_removal() {
 #[test]
 fn a_ticket_is_issued_only_for_what_the_store_has_done() {
     let mut state = found();
-    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    state.log_in(UserId::new("ada").unwrap(), None).unwrap();
     let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
     assert_eq!(state.ticket_due(), TicketDue::None);
     state.not_done().unwrap();
@@ -106,7 +106,7 @@ fn a_session_can_begin_with_nothing_in_it() {
 fn a_session_awaits_the_id_of_a_rotation_until_it_is_there() {
     let mut state = found();
     assert!(!state.awaits_id());
-    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    state.log_in(UserId::new("ada").unwrap(), None).unwrap();
     assert!(state.awaits_id());
     let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
     assert!(state.awaits_id(), "while it is under way, too");
@@ -116,6 +116,6 @@ fn a_session_awaits_the_id_of_a_rotation_until_it_is_there() {
     state.rotate().unwrap();
     assert!(!state.awaits_id(), "nobody else knows this one");
     let mut superseded = State::empty(POLICY, true);
-    superseded.log_in(UserId::new("ada").unwrap()).unwrap();
+    superseded.log_in(UserId::new("ada").unwrap(), None).unwrap();
     assert!(superseded.awaits_id());
 }
