@@ -12,6 +12,9 @@ use crate::counted::CountedStore;
 /// How many sessions are counted at most.
 const MOST_COUNTED: u64 = 10_000;
 
+/// Who loads a page again and again does not have all counted each time.
+const NEW: Duration = Duration::from_secs(5);
+
 /// How many are asked for at once.
 const PAGE: usize = 500;
 
@@ -144,9 +147,13 @@ impl History {
         Duration::from_millis(self.0.step.unsigned_abs().saturating_mul(steps))
     }
 
-    /// The last sample.
-    pub(crate) fn live(&self) -> Option<(Live, Timestamp)> {
-        self.ring().live
+    /// How many live: the last sample if it is new, else another one.
+    pub(crate) async fn live(&self, sessions: &Sessions) -> Result<Live, SessionError> {
+        let (now, last) = (self.0.clock.now(), self.ring().live);
+        match last {
+            Some((live, at)) if now.since(at) < NEW => Ok(live),
+            _ => self.sample(sessions).await,
+        }
     }
 
     pub(crate) fn began(&self, now: Timestamp) {

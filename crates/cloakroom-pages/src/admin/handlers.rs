@@ -13,7 +13,6 @@ use super::view::{self, All, Charts, Frame, Overview, User};
 use super::{AdminPage, chart};
 use crate::history::count_live;
 use crate::layout::{Content, failed};
-use crate::moment::time_of_day;
 use crate::mount::{Mount, see_other, with_query};
 use crate::refused::{Answer, Refused};
 use crate::style::STYLE_PATH;
@@ -38,9 +37,9 @@ enum Done {
 
 pub(super) async fn overview(State(page): State<AdminPage>, mount: Mount, session: Session, request: Parts) -> Answer {
     page.admit(&session, &mount, &request)?;
-    let (live, counted) = match page.history.as_ref().and_then(|history| history.live()) {
-        Some((live, at)) => (live, Some(time_of_day(at))),
-        None => (count_live(&page.sessions).await?, None),
+    let live = match &page.history {
+        Some(history) => history.live(&page.sessions).await?,
+        None => count_live(&page.sessions).await?,
     };
     let charts = page.history.as_ref().map(|history| {
         let points = history.points();
@@ -55,7 +54,7 @@ pub(super) async fn overview(State(page): State<AdminPage>, mount: Mount, sessio
     });
     let frame = page.frame(&session, &mount).await?;
     let live = view::in_words(live);
-    let view = Overview { frame, live, counted, charts, ends_everything: page.ends_everything };
+    let view = Overview { frame, live, charts, ends_everything: page.ends_everything };
     Ok(page.respond(&request, &session, &mount, "Sessions", &view))
 }
 

@@ -30,8 +30,6 @@ pub(super) struct Frame {
 pub(super) struct Overview {
     pub(super) frame: Frame,
     pub(super) live: String,
-    /// The time of day when they were counted.
-    pub(super) counted: Option<String>,
     pub(super) charts: Option<Charts>,
     pub(super) ends_everything: bool,
 }
