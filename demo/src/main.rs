@@ -3,7 +3,7 @@
 //! The parts, in reading order: [`app`] puts the routes and the layers together; [`pages`] are the handlers, with what they
 //! share in [`frame`]; [`cart`], [`flash`], [`recent`] and [`theme`] are what the shop keeps in sessions and in cookies;
 //! [`accounts`] and [`next`] are for logging in; [`place`] is where the sessions are kept, which is the shop's own [`folder`] beside
-//! a [`key_file`] if nothing else is said; [`express`] is for a shop that has an Express app beside it; [`cross_site`], [`headers`]
+//! a [`key_file`] if nothing else is said; [`express`] is for a shop that has an Express app beside it; [`form`], [`headers`]
 //! and [`errors`] stand around it all.
 
 mod app;
