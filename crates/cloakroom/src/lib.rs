@@ -36,6 +36,7 @@
 //! - [`store`] has the memory store, and the contract for other stores. SQLite, MongoDB, Redis and PostgreSQL are in crates of their own:
 //!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`. `cloakroom-stores` opens any of them by its URL,
 //!   and `cloakroom-encrypted` encrypts the values of any of them.
+//! - [`events`] tell what happens to sessions: for audit logs, metrics and alerts.
 //! - [`cross_site`] keeps other sites from sending requests in a visitor's name. It works without sessions too.
 //! - [`cookie`] is for cookies of your own: plain, signed and encrypted. It works without sessions too.
 //! - `testing` (with the feature of that name) is for the tests of your application, and of stores.
@@ -44,11 +45,13 @@
 //!
 //! - `axum` (default): [`Session`] and [`CookieJar`](cookie::CookieJar) as extractors, and responses for the errors.
 //! - `tokio` (default): deadlines, and commits that outlive a client who hangs up.
+//! - `metrics`: an observer that counts what happens, for the crate `metrics`.
 //! - `testing`: tickets and a cookie jar for tests, and the conformance suite for stores.
 
 pub mod cookie;
 
 mod clock;
+pub mod events;
 pub mod express;
 pub mod record;
 pub mod store;

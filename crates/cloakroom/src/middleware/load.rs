@@ -7,8 +7,9 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, Request};
 
 use super::config::{Config, OnOutage};
-use super::ticket::{self, Valid};
+use super::ticket::{self, Tickets, Valid};
 use crate::clock::Timestamp;
+use crate::events::{Event, KeyHash, StoreCall, in_span};
 use crate::session::{Elapsed, EndOfAll, Session, SessionError, SessionErrorKind};
 use crate::store::{Answer, Loaded, StoreError};
 
@@ -56,7 +57,7 @@ impl Slot {
             self.session.note(|| self.config.notes.of(extensions, headers));
         }
         let settings = &self.config.settings;
-        let Some(ticket) = self.ticket.get_or_init(|| ticket::find(&self.config, headers)) else {
+        let Some(ticket) = self.ticket(headers) else {
             self.session.load_empty(false);
             return Answer::ready(Ok(self.session.clone()));
         };
@@ -64,18 +65,19 @@ impl Slot {
         let Some(end) = settings.known_end_of_all(now) else {
             return Answer::wait_for(self.wait_to_load(async move {
                 let end = settings.end_of_all(now).await?;
-                let first = settings.ask(|store| store.load(&ticket.key, now)).await?;
+                let first = settings.ask(StoreCall::Load, |store| store.load(&ticket.key, now)).await?;
                 self.load_first_living(ticket, end, first, now).await
             }));
         };
-        let first = match settings.breaker.admit() {
-            Ok(()) => settings.store.load(&ticket.key, now).into_answer(),
+        let asked = match settings.admit(StoreCall::Load) {
+            Ok(asked) => asked,
             Err(away) => return Answer::ready(self.failed(away)),
         };
+        let first = in_span(StoreCall::Load, settings.store.load(&ticket.key, now)).into_answer();
         match first {
             Answer::Ready(first) if ticket.next.is_none() => {
                 let first = first.into_inner();
-                settings.breaker.heard(&first);
+                settings.heard(&asked, &first);
                 Answer::ready(match first {
                     Ok(loaded) => Ok(self.loaded(ticket, end.without_ended(loaded))),
                     Err(error) => self.failed(error),
@@ -83,7 +85,7 @@ impl Slot {
             }
             first => Answer::wait_for(self.wait_to_load(async move {
                 let first = first.await;
-                settings.breaker.heard(&first);
+                settings.heard(&asked, &first);
                 self.load_first_living(ticket, end, first?, now).await
             })),
         }
@@ -109,24 +111,48 @@ impl Slot {
         now: Timestamp,
     ) -> Result<(&'a Valid, Loaded), StoreError> {
         let settings = &self.config.settings;
-        let mut superseded = false;
+        let mut superseded = None;
         loop {
             let answer = end.without_ended(loaded);
-            superseded |= matches!(answer, Loaded::Superseded);
-            match (&answer, &ticket.next) {
-                (Loaded::Superseded | Loaded::Missing, Some(next)) => ticket = next,
-                (Loaded::Missing, None) if superseded => return Ok((ticket, Loaded::Superseded)),
+            if matches!(answer, Loaded::Superseded) {
+                superseded = Some(ticket);
+            }
+            match (&answer, &ticket.next, superseded) {
+                (Loaded::Superseded | Loaded::Missing, Some(next), _) => ticket = next,
+                (Loaded::Missing, None, Some(superseded)) => return Ok((superseded, Loaded::Superseded)),
                 _ => return Ok((ticket, answer)),
             }
-            loaded = settings.ask(|store| store.load(&ticket.key, now)).await?;
+            loaded = settings.ask(StoreCall::Load, |store| store.load(&ticket.key, now)).await?;
         }
     }
 
+    /// The first of the request's good tickets.
+    fn ticket(&self, headers: &HeaderMap) -> Option<&Valid> {
+        let ticket = self.ticket.get_or_init(|| {
+            let Tickets { valid, bad } = ticket::find(&self.config, headers);
+            if bad > 0 {
+                self.config.settings.observers.tell(Event::BadTicket { count: bad });
+            }
+            valid
+        });
+        ticket.as_ref()
+    }
+
     fn loaded(&self, ticket: &Valid, loaded: Loaded) -> Session {
+        let (observers, hash) = (&self.config.settings.observers, KeyHash::new(&ticket.key));
         match loaded {
-            Loaded::Found(found) => self.session.load_found(ticket.key.clone(), found, ticket.outdated),
-            Loaded::Superseded => self.session.load_empty(true),
-            Loaded::Missing => self.session.load_empty(false),
+            Loaded::Found(found) => {
+                observers.tell(Event::Loaded { handle: &found.handle, user: found.record.user.as_ref() });
+                self.session.load_found(ticket.key.clone(), found, ticket.outdated);
+            }
+            Loaded::Superseded => {
+                observers.tell(Event::Superseded { hash });
+                self.session.load_empty(true);
+            }
+            Loaded::Missing => {
+                observers.tell(Event::Missing { hash });
+                self.session.load_empty(false);
+            }
         }
         self.session.clone()
     }

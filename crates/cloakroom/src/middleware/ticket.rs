@@ -33,10 +33,26 @@ pub(super) struct Valid {
     pub(super) next: Option<Box<Valid>>,
 }
 
-/// The valid tickets among the request's cookies, wherever they stand.
-pub(super) fn find(config: &Config, headers: &HeaderMap) -> Option<Valid> {
+/// What a request's cookies of the session cookie's name are worth.
+#[derive(Debug)]
+pub(super) struct Tickets {
+    /// The valid ones, wherever they stand.
+    pub(super) valid: Option<Valid>,
+    /// How many are worth nothing, of those that were tried.
+    pub(super) bad: usize,
+}
+
+/// The tickets among a request's cookies.
+pub(super) fn find(config: &Config, headers: &HeaderMap) -> Tickets {
+    let mut bad = 0;
     let values = cookie::values(headers, config.cookie.name().as_str());
-    chain(&mut values.take(MOST_TRIED).filter_map(|raw| verify(config, raw)).take(MOST_VALID))
+    let verified = values.take(MOST_TRIED).filter_map(|raw| {
+        let ticket = verify(config, raw);
+        bad += usize::from(ticket.is_none());
+        ticket
+    });
+    let valid = chain(&mut verified.take(MOST_VALID));
+    Tickets { valid, bad }
 }
 
 /// The tickets of ids and of the numbers of the keys that have signed them.

@@ -19,6 +19,7 @@ mod queue;
 mod sessions;
 mod settings;
 mod state;
+mod telling;
 mod write;
 
 pub use devices::Device;
@@ -96,6 +97,8 @@ struct Inner {
     turn: tokio::sync::Mutex<()>,
     /// The response has left: a session that is loaded now can't be committed.
     has_left: AtomicBool,
+    /// Observers know already that its changes met a session that is gone.
+    has_told_gone: AtomicBool,
 }
 
 impl Session {
@@ -374,6 +377,7 @@ impl Session {
             noted: OnceLock::new(),
             turn: tokio::sync::Mutex::new(()),
             has_left: AtomicBool::new(false),
+            has_told_gone: AtomicBool::new(false),
         }))
     }
 
