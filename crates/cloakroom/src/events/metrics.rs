@@ -48,7 +48,10 @@ const COUNTERS: [(&str, &str); 15] = [
     (CREATED, "Sessions that began."),
     (LOADED, "Good tickets that were looked up, by outcome: found, missing, superseded."),
     (ROTATED, "New ids of sessions."),
-    (ENDED, "Sessions that were ended, by reason: logged_out, destroyed, revoked, expired, evicted_user, evicted_visitor."),
+    (
+        ENDED,
+        "Sessions that were ended, by reason: logged_out, destroyed, revoked, expired, evicted_user, evicted_visitor.",
+    ),
     (LOGGED_IN, "Log-ins that are stored."),
     (DENIED, "Log-ins beyond the limit of sessions."),
     (REAUTHENTICATED, "Users who proved once more who they are."),

@@ -26,6 +26,8 @@ mod key_hash;
 mod metrics;
 mod observer;
 mod store_call;
+#[cfg(test)]
+mod tests;
 mod trace;
 
 pub use self::event::{Event, RevokedBy};

@@ -10,8 +10,8 @@ use super::Event;
 /// Is told of each [`Event`].
 ///
 /// It runs within the request that the event is of, which waits for it. So it must be quick, and must not block: count, or
-/// send on what it wants to keep to a task of its own. It is called from many threads at once, and holds up no other request:
-/// no lock of the library is held meanwhile.
+/// send on what it wants to keep to a task of its own. It is called from many threads at once. It may look at a session or a
+/// store meanwhile, neither of which is locked.
 ///
 /// One that panics changes nothing of what the request has promised; the panic is logged, and the next event is told as ever.
 /// (Where panics abort the process, so does this one.)
@@ -43,7 +43,7 @@ impl Observers {
         self.0.push(Box::new(observer));
     }
 
-    /// Tells everybody. To be called under no lock: who is told may do anything.
+    /// Tells everybody. To be called while neither a session's state nor a store is locked: who is told may look at them.
     pub(crate) fn tell(&self, event: Event<'_>) {
         event.trace();
         for observer in &self.0 {

@@ -30,7 +30,7 @@ pub(crate) struct Breaker {
 
 /// What has become of the store with a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Turn {
+pub(crate) enum Transition {
     /// It counts as away from now on.
     Away,
     /// It was away, and answers again.
@@ -55,7 +55,7 @@ impl Breaker {
     }
 
     /// The store has answered a call, or has failed to.
-    pub(crate) fn heard<T>(&self, answer: &Result<T, StoreError>) -> Option<Turn> {
+    pub(crate) fn heard<T>(&self, answer: &Result<T, StoreError>) -> Option<Transition> {
         match answer {
             Err(error) if error.is_outage() => self.failed(),
             // A corrupt record is an answer too.
@@ -64,16 +64,16 @@ impl Breaker {
     }
 
     /// The store has let a deadline pass.
-    pub(crate) fn failed(&self) -> Option<Turn> {
+    pub(crate) fn failed(&self) -> Option<Transition> {
         // In one step, so that it undoes no answer that comes at the same time.
-        (self.failures.fetch_add(1, Ordering::Relaxed) == FAILURES - 1).then_some(Turn::Away)
+        (self.failures.fetch_add(1, Ordering::Relaxed) == FAILURES - 1).then_some(Transition::Away)
     }
 
-    fn answered(&self) -> Option<Turn> {
+    fn answered(&self) -> Option<Transition> {
         if self.failures.load(Ordering::Relaxed) == 0 {
             return None;
         }
-        (self.failures.swap(0, Ordering::Relaxed) >= FAILURES).then_some(Turn::Back)
+        (self.failures.swap(0, Ordering::Relaxed) >= FAILURES).then_some(Transition::Back)
     }
 
     /// Only one of those who ask at a time gets it.
@@ -118,10 +118,10 @@ mod tests {
         let breaker = Breaker::new();
         let turns: Vec<_> =
             (0..7).map(|_| breaker.heard::<()>(&Err(StoreError::new(StoreErrorKind::Timeout)))).collect();
-        assert_eq!(turns, [None, None, None, None, Some(Turn::Away), None, None], "it is told once");
+        assert_eq!(turns, [None, None, None, None, Some(Transition::Away), None, None], "it is told once");
         let turns = |after| (0..3).filter(|_| breaker.is_turn_of_probe(Duration::from_millis(after))).count();
         assert_eq!([turns(0), turns(199), turns(200), turns(399), turns(10_000)], [1, 0, 1, 0, 1]);
-        assert_eq!([(); 2].map(|()| breaker.heard(&Ok(()))), [Some(Turn::Back), None]);
+        assert_eq!([(); 2].map(|()| breaker.heard(&Ok(()))), [Some(Transition::Back), None]);
         for _ in 0..10 {
             breaker.admit().unwrap();
         }

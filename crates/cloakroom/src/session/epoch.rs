@@ -119,7 +119,10 @@ impl Settings {
                 Loaded::Found(found) => self.move_end(&key, &found, now).await?,
                 Loaded::Superseded | Loaded::Missing => {
                     let record = record(now)?;
-                    matches!(self.ask(StoreCall::Create, |store| store.create(&key, &record, now)).await?, Created::Done { .. })
+                    matches!(
+                        self.ask(StoreCall::Create, |store| store.create(&key, &record, now)).await?,
+                        Created::Done { .. }
+                    )
                 }
             };
             if is_done {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::breaker::{Breaker, Turn};
+use super::breaker::{Breaker, Transition};
 use super::epoch::Epoch;
 use super::form_token::FormKeys;
 use super::limit::Limit;
@@ -90,10 +90,10 @@ impl Settings {
         error
     }
 
-    fn tell_of(&self, turn: Option<Turn>) {
-        match turn {
-            Some(Turn::Away) => self.observers.tell(Event::StoreAway),
-            Some(Turn::Back) => self.observers.tell(Event::StoreBack),
+    fn tell_of(&self, transition: Option<Transition>) {
+        match transition {
+            Some(Transition::Away) => self.observers.tell(Event::StoreAway),
+            Some(Transition::Back) => self.observers.tell(Event::StoreBack),
             None => {}
         }
     }

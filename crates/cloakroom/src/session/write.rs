@@ -157,7 +157,8 @@ impl Inner {
         }
         // It ended some other way, which is as good; or it was rotated, and lives. A user's can still be found, which has the
         // last word: between the two answers the session may have come back to its user under yet another id.
-        let is_superseded = matches!(settings.ask(StoreCall::Load, |store| store.load(key, now)).await?, Loaded::Superseded);
+        let is_superseded =
+            matches!(settings.ask(StoreCall::Load, |store| store.load(key, now)).await?, Loaded::Superseded);
         let was_there = self.destroy_by_handle(now).await?;
         match (was_there, is_superseded) {
             (true, _) => self.destroyed(),
