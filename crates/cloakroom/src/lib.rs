@@ -31,6 +31,7 @@
 //!
 //! - [`SessionLayer`] is the middleware, for any tower service; its [builder](SessionLayer::builder) has all settings.
 //! - [`Session`] is what a handler takes as an argument.
+//! - [`UnreadSession`] is for handlers that only write: it spares the store the read.
 //! - [`Sessions`] are seen and ended from elsewhere: by jobs and admin pages.
 //! - [`FormToken`] shows that a form comes from a page of its session.
 //! - [`store`] has the memory store, and the contract for other stores. SQLite, MongoDB, Redis and PostgreSQL are in crates of their own:
@@ -71,7 +72,7 @@ pub use axum::{FormGuard, Fresh};
 pub use clock::{Clock, Timestamp};
 pub use middleware::{
     AddressDetail, ClearSiteData, ConfigError, ExpressOptions, IpNetwork, IpNetworkError, OnGone, OnOutage,
-    PeerAddress, ProxyHeader, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
+    PeerAddress, ProxyHeader, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService, UnreadSession,
 };
 pub use record::{Handle, UserId};
 pub use session::{

@@ -97,6 +97,13 @@ pub enum Event<'a> {
         /// The session.
         handle: &'a Handle,
     },
+    /// A session was ended from within by a request that has not read it ([`UnreadSession`](crate::UnreadSession)), so that nobody
+    /// knows whose it was.
+    #[non_exhaustive]
+    DestroyedUnread {
+        /// What its ticket was for.
+        hash: KeyHash<'a>,
+    },
     /// One of a user's sessions was ended from elsewhere.
     #[non_exhaustive]
     Revoked {
@@ -219,6 +226,7 @@ impl<'a> Event<'a> {
             Event::LogInDenied { .. } => "log_in_denied",
             Event::LoggedOut { .. } => "logged_out",
             Event::Destroyed { .. } => "destroyed",
+            Event::DestroyedUnread { .. } => "destroyed_unread",
             Event::Revoked { .. } => "revoked",
             Event::RevokedAll { .. } => "revoked_all",
             Event::EverythingRevoked => "everything_revoked",

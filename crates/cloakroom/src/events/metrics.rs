@@ -96,7 +96,7 @@ impl Observer for Metrics {
             Event::Reauthenticated { .. } => counter!(REAUTHENTICATED).increment(1),
             Event::LogInDenied { .. } => counter!(DENIED).increment(1),
             Event::LoggedOut { .. } => ended("logged_out", 1),
-            Event::Destroyed { .. } => ended("destroyed", 1),
+            Event::Destroyed { .. } | Event::DestroyedUnread { .. } => ended("destroyed", 1),
             Event::Revoked { .. } => ended("revoked", 1),
             Event::RevokedAll { count, .. } => ended("revoked", count),
             Event::Expired { count } => ended("expired", u64::try_from(count).unwrap_or(u64::MAX)),

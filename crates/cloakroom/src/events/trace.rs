@@ -44,6 +44,9 @@ impl Event<'_> {
             Event::Destroyed { handle } => {
                 debug!(target: "cloakroom", event, session = %handle, "a visitor's session was ended");
             }
+            Event::DestroyedUnread { hash } => {
+                info!(target: "cloakroom", event, key = %hash, "a session was ended that nobody had read");
+            }
             Event::Revoked { handle, by, .. } => {
                 info!(target: "cloakroom", event, session = %handle, by = by.as_str(), "a session was revoked");
             }

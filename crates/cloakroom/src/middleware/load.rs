@@ -43,21 +43,37 @@ impl Slot {
         }
     }
 
-    /// The session, loaded if nobody has asked for it before. Who asks at the same time may make the store load twice, but all
-    /// get the same session.
-    fn session<'a>(
-        &'a self,
-        extensions: &Extensions,
-        headers: &HeaderMap,
-    ) -> Answer<'a, Result<Session, SessionError>> {
-        if self.session.is_loaded() {
-            return Answer::ready(Ok(self.session.clone()));
-        }
+    /// Notes of the request what has to be known before its session is loaded, or written without.
+    pub(super) fn look_at(&self, extensions: &Extensions, headers: &HeaderMap) {
         if !self.config.notes.is_nothing() {
             self.session.note(|| self.config.notes.of(extensions, headers));
         }
+        self.ticket.get_or_init(|| {
+            let Tickets { valid, bad } = ticket::find(&self.config, headers);
+            if bad > 0 {
+                self.config.settings.observers.tell(Event::BadTicket { count: bad });
+            }
+            valid
+        });
+    }
+
+    /// The first of the request's good tickets, as far as somebody has looked.
+    pub(super) fn known_ticket(&self) -> Option<&Valid> {
+        self.ticket.get()?.as_ref()
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The session, loaded if nobody has asked for it before. Who asks at the same time may make the store load twice, but all
+    /// get the same session. Somebody has looked at the request before.
+    pub(super) fn load(&self) -> Answer<'_, Result<Session, SessionError>> {
+        if self.session.is_loaded() {
+            return Answer::ready(Ok(self.session.clone()));
+        }
         let settings = &self.config.settings;
-        let Some(ticket) = self.ticket(headers) else {
+        let Some(ticket) = self.known_ticket() else {
             self.session.load_empty(false);
             return Answer::ready(Ok(self.session.clone()));
         };
@@ -126,18 +142,6 @@ impl Slot {
         }
     }
 
-    /// The first of the request's good tickets.
-    fn ticket(&self, headers: &HeaderMap) -> Option<&Valid> {
-        let ticket = self.ticket.get_or_init(|| {
-            let Tickets { valid, bad } = ticket::find(&self.config, headers);
-            if bad > 0 {
-                self.config.settings.observers.tell(Event::BadTicket { count: bad });
-            }
-            valid
-        });
-        ticket.as_ref()
-    }
-
     fn loaded(&self, ticket: &Valid, loaded: Loaded) -> Session {
         let (observers, hash) = (&self.config.settings.observers, KeyHash::new(&ticket.key));
         match loaded {
@@ -193,7 +197,10 @@ impl Session {
 
 fn find<'a>(extensions: &'a Extensions, headers: &HeaderMap) -> Answer<'a, Result<Session, SessionError>> {
     match extensions.get::<Slot>() {
-        Some(slot) => slot.session(extensions, headers),
+        Some(slot) => {
+            slot.look_at(extensions, headers);
+            slot.load()
+        }
         None => Answer::ready(Err(SessionError::new(SessionErrorKind::MissingLayer))),
     }
 }

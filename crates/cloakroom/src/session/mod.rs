@@ -407,6 +407,24 @@ impl Session {
         self.load(State::read_only);
     }
 
+    /// It was destroyed without being loaded.
+    pub(crate) fn load_destroyed(&self) {
+        self.load(State::destroyed_unread);
+    }
+
+    /// A value as it is kept, if it can be kept under this key in a session that holds nothing else.
+    pub(crate) fn value_alone<T: Serialize>(&self, key: &str, value: &T) -> Result<Value, SessionError> {
+        check_name(key)?;
+        let value = Value::serialize(value).map_err(|error| SessionError::from(error).of_key(key))?;
+        State::empty(self.0.settings.policy, false).check(key, &value)?;
+        Ok(value)
+    }
+
+    /// Whether the store can keep a key of this name.
+    pub(crate) fn allows(&self, key: &str) -> bool {
+        self.0.settings.policy.keys.allow(key)
+    }
+
     fn load(&self, state: impl FnOnce(Policy) -> State) {
         self.0.state.get_or_init(|| {
             let mut state = state(self.0.settings.policy);

@@ -145,6 +145,11 @@ impl State {
         State { phase: Phase::ReadOnly, ..State::empty(policy, false) }
     }
 
+    /// After the session was destroyed that the ticket led to, though nobody had loaded it.
+    pub(crate) fn destroyed_unread(policy: Policy) -> State {
+        State { logged_out: true, ticket: TicketDue::Remove, ..State::empty(policy, false) }
+    }
+
     fn with(policy: Policy, live: Option<Live>, superseded: bool) -> State {
         State {
             policy,
