@@ -205,6 +205,52 @@ async fn after_the_end_of_all_it_reads_first() {
     assert_eq!((answer.body.as_str(), answer.sets_cookie()), ("1", true), "a new session");
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_lost_beside_requests_that_read() {
+    let site = std::sync::Arc::new(Site::new(routes()));
+    let browser = visitor(&site).await;
+    let requests = (0..200).map(|number| {
+        let (site, mut browser) = (site.clone(), browser.clone());
+        let path = match number % 4 {
+            0 => "/incr".to_owned(),
+            1 => format!("/set/read{number}/{number}"),
+            2 => "/unread/add/n/1".to_owned(),
+            _ => format!("/unread/set/unread{number}/{number}"),
+        };
+        tokio::spawn(async move { site.get(&mut browser, &path).await.status })
+    });
+    for request in requests.collect::<Vec<_>>() {
+        assert_eq!(request.await.unwrap(), StatusCode::OK);
+    }
+    assert_eq!(site.get(&mut browser.clone(), "/read").await.body, "101");
+    for number in (0..200).filter(|number| number % 2 == 1) {
+        let name = if number % 4 == 1 { "read" } else { "unread" };
+        let answer = site.get(&mut browser.clone(), &format!("/text/{name}{number}")).await;
+        assert_eq!(answer.body, number.to_string());
+    }
+}
+
+#[tokio::test]
+async fn a_slow_request_does_not_bring_back_what_was_ended_unread() {
+    let site = Site::new(routes());
+    let mut browser = logged_in(&site, "ada").await;
+    for path in ["/set/a/1", "/incr", "/rotate", "/unread/both"] {
+        let mut slow = browser.clone();
+        site.store.calls();
+        site.store.hangs.store(true, std::sync::atomic::Ordering::SeqCst);
+        let (answer, ()) = tokio::join!(site.get(&mut slow, path), async {
+            site.store.is_asked_for("load").await;
+            site.store.hangs.store(false, std::sync::atomic::Ordering::SeqCst);
+            // The slow one has its session; before it writes, the other one is done.
+            assert_eq!(site.get(&mut browser, "/unread/logout").await.body, "out", "{path}");
+            site.store.release.notify_waiters();
+        });
+        assert_eq!((answer.status, answer.sets_cookie()), (StatusCode::CONFLICT, false), "{path}");
+        assert_eq!(site.get(&mut slow, "/whoami").await.body, "-", "{path}");
+        browser = logged_in(&site, "ada").await;
+    }
+}
+
 #[tokio::test]
 async fn a_store_that_fails_is_a_503() {
     let site = Site::new(routes());
