@@ -10,6 +10,7 @@ use crate::confirm::confirm;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::find;
 use crate::output::Output;
+use crate::patience::patiently;
 use crate::progress;
 use crate::store::Opened;
 use crate::times::now;
@@ -101,9 +102,9 @@ async fn all_of(common: &Common, output: Output, opened: &Opened, whom: Whom, no
     for _ in 0..LOOKS {
         let (mut after, mut found) = (None, false);
         loop {
-            let batch = export.records(after.as_ref(), BATCH, now).await?;
+            let batch = patiently(|| export.records(after.as_ref(), BATCH, now)).await?;
             for exported in batch.records.iter().filter(|exported| is_meant(exported.record.user.is_some())) {
-                if exported.end_in(&*opened.store, now).await? {
+                if patiently(|| exported.end_in(&*opened.store, now)).await? {
                     (found, ended) = (true, ended + 1);
                     bar.inc(1);
                 }
