@@ -157,7 +157,7 @@ async fn session(store: &MovingStore, number: usize, tally: &mut Tally) -> Outco
         Applied::Done(_) => tally.writes += 1,
         _ => return Err("a write found no session".into()),
     }
-    let is_over = number % 4 == 0;
+    let is_over = number.is_multiple_of(4);
     if is_over {
         if !store.destroy(&key, now()).await? {
             return Err("a log-out found no session".into());
