@@ -2,8 +2,8 @@
 
 use cloakroom::record::{Patch, Record, StoreKey, UserId};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Entry, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
-    StoreFuture,
+    Applied, Capabilities, Created, Directory, Entry, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture,
 };
 use cloakroom::{Handle, Timestamp};
 
@@ -93,6 +93,14 @@ impl<S: Store> Store for CountedStore<S> {
 
     fn directory(&self) -> Option<&dyn Directory> {
         self.inner.directory().is_some().then_some(self as &dyn Directory)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        self.inner.export()
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        self.inner.checkup()
     }
 }
 
