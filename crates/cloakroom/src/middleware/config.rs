@@ -15,6 +15,7 @@ use super::browser::Notes;
 use super::clear_site_data::ClearSiteData;
 use super::express::{COOKIE, ExpressOptions};
 use super::service::SessionLayer;
+use super::verified::VerifiedTickets;
 use crate::clock::Clock;
 use crate::cookie::{CookieError, CookieName, KeyRing, Priority, SameSite, SetCookie};
 use crate::record::{Lifetime, Value, ValueError};
@@ -26,6 +27,8 @@ use crate::store::Store;
 pub(crate) struct Config {
     pub(crate) settings: Arc<Settings>,
     pub(crate) keys: KeyRing,
+    /// Tickets that one of the keys has signed.
+    pub(super) verified: VerifiedTickets,
     /// The session cookie with all its attributes, but without a value.
     pub(crate) cookie: SetCookie,
     pub(crate) persistent: bool,
@@ -417,6 +420,7 @@ impl SessionLayerBuilder {
         let config = Config {
             settings: Arc::new(settings),
             keys: self.keys,
+            verified: VerifiedTickets::new(),
             cookie,
             persistent: self.persistent && !self.is_express,
             on_gone: self.on_gone,

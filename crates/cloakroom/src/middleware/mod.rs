@@ -15,6 +15,7 @@ mod future;
 mod load;
 mod service;
 mod ticket;
+mod verified;
 
 pub use address::{AddressDetail, IpNetwork, IpNetworkError, PeerAddress, ProxyHeader};
 pub use clear_site_data::ClearSiteData;

@@ -39,17 +39,19 @@ pub(super) fn find(config: &Config, headers: &HeaderMap) -> Option<Valid> {
     chain(&mut values.take(MOST_TRIED).filter_map(|raw| verify(config, raw)).take(MOST_VALID))
 }
 
-/// The tickets of ids and of the numbers of the keys that have signed them.
-fn chain<'a>(found: &mut impl Iterator<Item = (Cow<'a, str>, usize)>) -> Option<Valid> {
-    let (id, key_number) = found.next()?;
-    let key = StoreKey::from(SessionId::from_ticket(&id));
+/// The tickets of sessions and of the numbers of the keys that have signed them.
+fn chain(found: &mut impl Iterator<Item = (StoreKey, usize)>) -> Option<Valid> {
+    let (key, key_number) = found.next()?;
     Some(Valid { key, outdated: key_number > 0, next: chain(found).map(Box::new) })
 }
 
-/// The id of a ticket, and the number of the key that has signed it.
-fn verify<'a>(config: &Config, raw: &'a [u8]) -> Option<(Cow<'a, str>, usize)> {
+/// The session of a ticket, and the number of the key that has signed it.
+fn verify(config: &Config, raw: &[u8]) -> Option<(StoreKey, usize)> {
     if raw.len() > LONGEST {
         return None;
+    }
+    if let Some(known) = config.verified.get(raw) {
+        return Some(known);
     }
     let (id, key_number) = match split(raw) {
         Some((id, signature)) => (Cow::Borrowed(id), config.keys.verify(id.as_bytes(), &signature)?),
@@ -60,7 +62,12 @@ fn verify<'a>(config: &Config, raw: &'a [u8]) -> Option<(Cow<'a, str>, usize)> {
         }
     };
     // What the library keeps for itself is no session, whoever has signed its id.
-    (!id.is_empty() && id != RESERVED_ID).then_some((id, key_number))
+    if id.is_empty() || id == RESERVED_ID {
+        return None;
+    }
+    let key = StoreKey::from(SessionId::from_ticket(&id));
+    config.verified.insert(raw, key.clone(), key_number);
+    Some((key, key_number))
 }
 
 /// The id and the signature of a ticket as nearly all are: no escape in the id, so that it needs no decoding.
