@@ -92,7 +92,8 @@ enum Task {
         after_help = "Examples:\n  \
         cargo xtask torture --minutes 10\n  \
         cargo xtask torture -- history --store memory --seed 42\n  \
-        cargo xtask torture -- history --store mongodb --minutes 5"
+        cargo xtask torture -- history --store mongodb --minutes 5\n  \
+        cargo xtask torture -- faults --store redis killed"
     )]
     Torture {
         /// How long all parts take together.

@@ -19,7 +19,7 @@ mod proxy;
 mod shops;
 
 use crate::browser::Browser;
-use crate::layout::{Layout, LateSaves};
+use crate::layout::{LateSaves, Layout};
 use crate::pair::Pair;
 
 #[test]

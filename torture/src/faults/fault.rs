@@ -115,4 +115,13 @@ impl Fault {
     pub async fn alone_killed_without_journal(scale: Scale) -> Result<Report> {
         processes::alone_killed("MongoDB, journal=false: killed", "journal=false", scale).await
     }
+
+    /// [`Killed`](Fault::Killed) with a Redis that writes nothing down: it loses all.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Fault::run).
+    pub async fn killed_without_file(scale: Scale) -> Result<Report> {
+        processes::killed_without_file(scale).await
+    }
 }

@@ -62,7 +62,10 @@ mod tests {
     fn an_answer_is_all_of_it_or_none() {
         let whole = "HTTP/1.1 200 OK\r\nset-cookie: a=1; Path=/\r\ncontent-length: 2\r\n\r\nok";
         let (status, headers, body) = read(whole.as_bytes()).unwrap().unwrap();
-        assert_eq!((status, headers["set-cookie"].to_str().unwrap(), body.as_str()), (StatusCode::OK, "a=1; Path=/", "ok"));
+        assert_eq!(
+            (status, headers["set-cookie"].to_str().unwrap(), body.as_str()),
+            (StatusCode::OK, "a=1; Path=/", "ok")
+        );
         for length in 0..whole.len() {
             assert!(read(&whole.as_bytes()[..length]).unwrap().is_none(), "{length}");
         }

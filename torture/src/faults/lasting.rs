@@ -3,14 +3,19 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep};
 
 use super::app::App;
 use super::browser::{self, Answer, get, post};
 use super::ledger::{Ledger, Outcome, lock};
+use super::server::LOOK_AGAIN;
+
+/// For the store to make what it needs in a new database, on a machine that has other things to do.
+const SETTING_UP: Duration = Duration::from_secs(30);
 
 /// One session, used by several clients at once.
 #[derive(Debug)]
@@ -47,12 +52,19 @@ pub(super) struct Client {
 }
 
 impl Lasting {
-    /// Creates it; the database has to be there.
+    /// Creates it; the database has to be there. The first one waits for the store's tables and indexes.
     pub(super) async fn create(app: &App, name: usize) -> Result<Lasting> {
-        let answer = post(app, &format!("/set/name/{name}"), None).await?;
-        if !answer.is_ok() {
-            bail!("a session could not be created before the run: {}", answer.shown());
-        }
+        let deadline = Instant::now() + SETTING_UP;
+        let answer = loop {
+            let answer = post(app, &format!("/set/name/{name}"), None).await?;
+            if answer.is_ok() {
+                break answer;
+            }
+            if Instant::now() > deadline {
+                bail!("a session could not be created before the run: {}", answer.shown());
+            }
+            sleep(LOOK_AGAIN).await;
+        };
         let cookie = answer.cookie.context("a new session got no cookie")?;
         Ok(Lasting {
             name,

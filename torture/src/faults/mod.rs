@@ -41,15 +41,15 @@ mod folder;
 mod proxy;
 mod server;
 
+pub use self::postgres::{POSTGRES_PROGRAMS, Postgres};
+pub use self::redis::{REDIS_SERVER, Redis};
 pub use application::Serve;
 pub use command::Command;
 pub use fault::Fault;
 pub use ledger::{ANSWER_WITHIN, UNTOUCHED_WITHIN};
 pub use load::Scale;
 pub use mongod::{MONGOD, Mongod};
-pub use self::postgres::{POSTGRES_PROGRAMS, Postgres};
 pub use proxy::{Mode, Proxy};
-pub use self::redis::{REDIS_SERVER, Redis};
 pub use replica_set::ReplicaSet;
 pub use report::{HEARD_WITHIN, RECOVERED_WITHIN, Report};
 pub use server::{Program, Server};

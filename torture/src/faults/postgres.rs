@@ -80,7 +80,11 @@ async fn write(url: &str) -> Result<(), tokio_postgres::Error> {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await?;
     // It ends with the client.
     tokio::spawn(connection);
-    client.batch_execute("CREATE TABLE IF NOT EXISTS torture_probe (at timestamptz); INSERT INTO torture_probe SELECT now()").await
+    client
+        .batch_execute(
+            "CREATE TABLE IF NOT EXISTS torture_probe (at timestamptz); INSERT INTO torture_probe SELECT now()",
+        )
+        .await
 }
 
 fn unprivileged(program: &str) -> Result<Command> {

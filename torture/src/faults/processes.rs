@@ -17,7 +17,8 @@ use super::store::{Database, Store};
 /// For a server to notice that there is no room.
 const FULL: Duration = Duration::from_secs(30);
 
-/// The least that a file may grow to on the disk that is full: less than a new file of MongoDB's journal asks for.
+/// The least that a file may grow to on the disk that is full: less than a new file of MongoDB's journal asks for, and more than
+/// the two need that SQLite has beside its own.
 const ROOM: u64 = 256 * 1024;
 
 /// What a Redis with `appendfsync everysec` may have confirmed without having written it, when it is killed: while the disk is
@@ -34,6 +35,12 @@ pub(super) async fn killed(store: Store, scale: Scale, program: &Path) -> Result
 pub(super) async fn killed_every_second(scale: Scale) -> Result<Report> {
     let database = Database::redis(Redis::EverySecond).await?;
     kill("Redis, everysec: killed".to_owned(), database, EVERY_SECOND, scale).await
+}
+
+/// The same of a Redis without a file: it loses all that was acknowledged, and the report says so.
+pub(super) async fn killed_without_file(scale: Scale) -> Result<Report> {
+    let database = Database::redis(Redis::Never).await?;
+    kill("Redis, appendonly no: killed".to_owned(), database, Duration::ZERO, scale).await
 }
 
 async fn kill(name: String, mut database: Database, may_lose: Duration, scale: Scale) -> Result<Report> {
@@ -81,7 +88,9 @@ pub(super) async fn disk_full(store: Store, scale: Scale, program: &Path) -> Res
     };
     let load = Load::start(database.url(), scale).await?;
     let fell = Instant::now();
-    database.server().limit_files(Some(ROOM))?;
+    // What Redis writes has no size to begin with.
+    let room = if store == Store::Redis { 0 } else { ROOM };
+    database.server().limit_files(Some(room))?;
     let name = format!("{store}: disk full");
     if store == Store::Sqlite {
         return refuses_until_there_is_room(name, database, load, fell, scale).await;

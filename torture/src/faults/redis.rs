@@ -19,13 +19,15 @@ const LOADING: Duration = Duration::from_secs(60);
 /// One question to it.
 const QUESTION: Duration = Duration::from_secs(2);
 
-/// When a `redis-server` with an append-only file has what it confirms on the disk.
+/// When a `redis-server` has what it confirms on the disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Redis {
     /// Before it confirms (`appendfsync always`).
     Always,
     /// Within two seconds (`appendfsync everysec`): as long as a disk that is slow keeps it from writing, it confirms without.
     EverySecond,
+    /// Never (`appendonly no`).
+    Never,
 }
 
 impl Program for Redis {
@@ -40,11 +42,12 @@ impl Program for Redis {
     fn command(&self, data: &Path, port: u16) -> Result<Command> {
         let mut command = command(&named_by(REDIS_SERVER)?);
         command.arg("--dir").arg(data).args(["--port", &port.to_string(), "--bind", "127.0.0.1"]);
-        command.args(["--save", "", "--appendonly", "yes", "--appendfsync"]);
-        command.arg(match self {
-            Redis::Always => "always",
-            Redis::EverySecond => "everysec",
-        });
+        let (file, sync) = match self {
+            Redis::Always => ("yes", "always"),
+            Redis::EverySecond => ("yes", "everysec"),
+            Redis::Never => ("no", "no"),
+        };
+        command.args(["--save", "", "--appendonly", file, "--appendfsync", sync]);
         Ok(command)
     }
 }

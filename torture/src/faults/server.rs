@@ -89,10 +89,7 @@ impl Server {
         let log = log.context("the log could not be opened")?;
         let mut command = self.program.command(&self.data(), self.port)?;
         // In the process group of this program, so that whatever ends the whole group ends the server too.
-        command
-            .stdin(Stdio::null())
-            .stderr(log.try_clone().context("the log could not be opened twice")?)
-            .stdout(log);
+        command.stdin(Stdio::null()).stderr(log.try_clone().context("the log could not be opened twice")?).stdout(log);
         let child = command.spawn().with_context(|| format!("{} could not be started", self.program.name()))?;
         self.process = Some(Process(child));
         Ok(())

@@ -79,9 +79,9 @@ impl Redis {
 
 impl Drop for Redis {
     fn drop(&mut self) {
-        let removed = self.keys(&format!("*{}*", self.prefix)).and_then(|keys| {
-            keys.iter().try_for_each(|key| self.try_ask::<()>(&["DEL", key]))
-        });
+        let removed = self
+            .keys(&format!("*{}*", self.prefix))
+            .and_then(|keys| keys.iter().try_for_each(|key| self.try_ask::<()>(&["DEL", key])));
         assert!(std::thread::panicking() || removed.is_ok(), "the keys are still there: {removed:?}");
     }
 }
