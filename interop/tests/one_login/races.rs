@@ -128,12 +128,12 @@ pub(crate) fn what_a_late_save_of_express_revives_rust_ends_again(pair: &Pair) {
         });
         let revived = ticket.clone().dump(&pair.express);
         assert_eq!(revived["late"], "v", "{end}: if this is so no more, docs/from-express.md is wrong");
-        let mut late = ticket.clone();
-        assert_eq!(late.read(&pair.rust, "/dump"), "{}", "{end}");
+        assert_eq!(ticket.clone().read(&pair.rust, "/dump"), "{}", "{end}");
         pair.assert_dead(&ticket);
-        // What Rust begins with the dead ticket is a session of its own.
-        late.tell(&pair.rust, "/set/a/b");
-        assert_ne!(late.cookie, ticket.cookie);
+        // And the dead ticket is nothing but a ticket of nobody: Express hands out another one.
+        let mut again = ticket.clone();
+        assert_eq!(again.tell(&pair.express, "/set/a/b"), "ok");
+        assert_ne!(again.cookie, ticket.cookie);
         assert_eq!(pair.errors(), Vec::<String>::new());
     }
 }

@@ -80,7 +80,7 @@ impl Database {
     }
 
     /// What the application is told of it; of SQLite, where the application is.
-    pub(super) fn url(&mut self) -> String {
+    pub(super) fn url(&self) -> String {
         match self {
             Database::Mongodb(set) => set.uri("torture"),
             Database::Redis(server) => format!("redis://{}", server.address()),
