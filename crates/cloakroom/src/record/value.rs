@@ -91,7 +91,7 @@ impl Value {
 
 impl From<i64> for Value {
     fn from(number: i64) -> Value {
-        Value(number.to_string().into())
+        Value(itoa::Buffer::new().format(number).into())
     }
 }
 
