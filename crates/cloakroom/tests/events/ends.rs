@@ -1,10 +1,14 @@
 //! Sessions end.
 
-use cloakroom::Session;
+use std::sync::{Arc, Mutex};
+
+use axum::routing::get;
+use cloakroom::events::Event;
+use cloakroom::{Session, UnreadSession};
 use http::StatusCode;
 
-use crate::seen::{watched, watched_with};
-use crate::support::{HOUR, MINUTE, act, logged_in, routes, visitor};
+use crate::seen::{Seen, watched, watched_with};
+use crate::support::{HOUR, MINUTE, Site, act, logged_in, routes, visitor};
 
 #[tokio::test]
 async fn a_log_out_is_told_once_and_what_comes_late_finds_nothing() {
@@ -27,6 +31,34 @@ async fn the_end_of_a_visitors_session_is_no_log_out() {
     seen.take();
     act(&site, &mut browser, |session: Session| async move { session.destroy() }).await;
     assert_eq!(seen.take(), ["loaded", "destroyed"]);
+}
+
+/// What was not read has no name: its end, and who comes with the ticket later, are told by the same hash.
+#[tokio::test]
+async fn the_end_of_a_session_that_nobody_has_read_is_told_and_its_other_writes_are_not() {
+    let (seen, hashes) = (Seen::default(), Arc::new(Mutex::new(Vec::new())));
+    let told = hashes.clone();
+    let unread = routes()
+        .route("/unread/set", get(async |session: UnreadSession| session.insert("a", 1).await))
+        .route("/unread/out", get(async |session: UnreadSession| session.log_out().await));
+    let site = Site::with(unread, |builder| {
+        builder.observer(seen.clone()).observer(move |event: &Event<'_>| {
+            if let Event::DestroyedUnread { hash, .. } | Event::Missing { hash, .. } = event {
+                told.lock().unwrap().push(hash.to_string());
+            }
+        })
+    });
+    let mut browser = logged_in(&site, "ada").await;
+    let mut stolen = browser.clone();
+    seen.take();
+    site.get(&mut browser, "/unread/set").await;
+    assert_eq!((site.store.calls(), seen.take()), (vec!["apply"], vec![]));
+    site.get(&mut browser, "/unread/out").await;
+    assert_eq!(seen.take(), ["destroyed_unread"]);
+    site.get(&mut stolen, "/unread/set").await;
+    assert_eq!(seen.take(), ["missing", "created"], "it has to be read, and a new one begins");
+    let hashes = hashes.lock().unwrap();
+    assert_eq!((hashes.len(), &hashes[0]), (2, &hashes[1]));
 }
 
 #[tokio::test]
