@@ -252,6 +252,8 @@ impl State {
     pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), SessionError> {
         self.check_open()?;
         self.check(key, &value)?;
+        // A key that is there already need not be copied.
+        let key = self.stored().and_then(|data| data.key(key)).cloned().unwrap_or_else(|| key.into());
         self.changes.pending().patch.set(key, value);
         Ok(())
     }
