@@ -32,14 +32,15 @@
 //! - [`SessionLayer`] is the middleware, for any tower service; its [builder](SessionLayer::builder) has all settings.
 //! - [`Session`] is what a handler takes as an argument.
 //! - [`store`] has the memory store, and the contract for other stores. SQLite, MongoDB, Redis and PostgreSQL are in crates of their own:
-//!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`.
+//!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`. In front of one that several servers share,
+//!   `store::NearCache` serves from memory.
 //! - [`cookie`] is for cookies of your own: plain, signed and encrypted. It works without sessions too.
 //! - `testing` (with the feature of that name) is for the tests of your application, and of stores.
 //!
 //! # Features
 //!
 //! - `axum` (default): [`Session`] and [`CookieJar`](cookie::CookieJar) as extractors, and responses for the errors.
-//! - `tokio` (default): deadlines, and commits that outlive a client who hangs up.
+//! - `tokio` (default): deadlines, commits that outlive a client who hangs up, and the near cache.
 //! - `testing`: tickets and a cookie jar for tests, and the conformance suite for stores.
 
 pub mod cookie;

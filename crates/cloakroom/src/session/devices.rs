@@ -76,7 +76,7 @@ impl Session {
     /// That nobody has ended this session meanwhile: who was signed out must not sign out others.
     async fn check_live(&self) -> Result<(), SessionError> {
         let Some(key) = self.0.state().live().map(|live| live.key.clone()) else { return Ok(()) };
-        match self.ask(self.0.settings.store.load(&key, self.now())).await? {
+        match self.ask(self.0.settings.store.load_fresh(&key, self.now())).await? {
             Loaded::Found(_) => Ok(()),
             Loaded::Superseded | Loaded::Missing => Err(SessionError::new(Kind::Gone)),
         }

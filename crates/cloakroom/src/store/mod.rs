@@ -8,23 +8,29 @@
 //!
 //! Implement [`Store`], and run the conformance suite (feature `testing`) against it: `conformance::check(store).await`. It
 //! fails by the name of each rule that the store breaks. Where a database has users to look up sessions by, implement
-//! [`Directory`] too.
+//! [`Directory`] too, and where it can tell what happens to sessions, [`Feed`].
 
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod directory;
 mod error;
+mod feed;
 mod future;
 mod memory;
 mod moving;
+#[cfg(feature = "tokio")]
+mod near;
 mod outcome;
 
 pub use directory::{Directory, Entry};
 pub use error::{StoreError, StoreErrorKind};
+pub use feed::{Feed, Listener, Name, News};
 pub(crate) use future::Answer;
 pub use future::StoreFuture;
 pub use memory::{MemoryStats, MemoryStore};
 pub use moving::MovingStore;
+#[cfg(feature = "tokio")]
+pub use near::{NearCache, NearStats};
 pub use outcome::{Applied, Capabilities, Created, Found, Guard, KeyRules, Loaded, Rotated, Token, Written};
 
 use std::fmt::Debug;
@@ -49,6 +55,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// lives: [`Loaded::Superseded`]. It changes nothing: an expired record is missing, and
     /// is not deleted here.
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded>;
+
+    /// Finds the record of a key as [`load`](Store::load) does, but never by a copy that may be out of date.
+    ///
+    /// Only a store that keeps copies has anything to do here, and one that wraps another passes it on.
+    fn load_fresh<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
+        self.load(key, now)
+    }
 
     /// Inserts a record: the only method that may.
     ///
@@ -94,12 +107,21 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn directory(&self) -> Option<&dyn Directory> {
         None
     }
+
+    /// The store's [`Feed`], if it has one. A store that wraps another one passes its feed on.
+    fn feed(&self) -> Option<&dyn Feed> {
+        None
+    }
 }
 
 /// A shared store is a store: it can be handed to several layers, and kept by the application.
 impl<S: Store + ?Sized> Store for Arc<S> {
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
         (**self).load(key, now)
+    }
+
+    fn load_fresh<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
+        (**self).load_fresh(key, now)
     }
 
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> StoreFuture<'a, Created> {
@@ -141,5 +163,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn directory(&self) -> Option<&dyn Directory> {
         (**self).directory()
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        (**self).feed()
     }
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod ends;
+pub(crate) mod feed;
 pub(crate) mod rotations;
 pub(crate) mod values;
 pub(crate) mod writes;
@@ -11,8 +12,8 @@ use std::sync::Arc;
 
 use cloakroom::record::{Expiry, Handle, Patch, Record, StoreKey, Value};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Entry, Found, Guard, Loaded, MemoryStore, Rotated, Store, StoreError,
-    StoreFuture,
+    Applied, Capabilities, Created, Directory, Entry, Feed, Found, Guard, Listener, Loaded, MemoryStore, Rotated,
+    Store, StoreError, StoreFuture,
 };
 use cloakroom::{Timestamp, UserId};
 
@@ -94,6 +95,14 @@ pub(crate) trait Wrong: Debug + Default + Send + Sync + 'static {
     fn capabilities(&self, inner: &MemoryStore) -> Capabilities {
         inner.capabilities()
     }
+
+    fn listen<'a>(&'a self, inner: &'a MemoryStore, listener: u64) -> StoreFuture<'a, Box<dyn Listener>> {
+        inner.listen(listener)
+    }
+
+    fn echo<'a>(&'a self, inner: &'a MemoryStore, listener: u64, mark: u64) -> StoreFuture<'a, ()> {
+        inner.echo(listener, mark)
+    }
 }
 
 /// What a rotation is asked to do.
@@ -169,6 +178,20 @@ impl<W: Wrong> Store for Broken<W> {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        Some(self)
+    }
+}
+
+impl<W: Wrong> Feed for Broken<W> {
+    fn listen(&self, listener: u64) -> StoreFuture<'_, Box<dyn Listener>> {
+        self.wrong.listen(&self.inner, listener)
+    }
+
+    fn echo(&self, listener: u64, mark: u64) -> StoreFuture<'_, ()> {
+        self.wrong.echo(&self.inner, listener, mark)
     }
 }
 

@@ -29,6 +29,7 @@ mod directory_races;
 mod draft;
 mod end;
 mod expiry;
+mod feed;
 mod guard;
 mod load;
 mod numbers;
@@ -104,7 +105,7 @@ pub enum Outcome {
     Passed,
     /// It does not: what was expected, and what was seen.
     Failed(String),
-    /// The rule is for stores that declare a capability, or have a directory, which this one does not.
+    /// The rule is for stores that declare a capability, or have a directory or a feed, which this one does not.
     Skipped(&'static str),
 }
 
@@ -145,6 +146,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         story::CASES,
         directory::CASES,
         page::CASES,
+        feed::CASES,
         races::CASES,
         rotation_races::CASES,
         directory_races::CASES,

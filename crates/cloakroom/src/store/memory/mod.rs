@@ -1,21 +1,24 @@
 //! Sessions in the process's own memory.
 
 mod directory;
+mod hub;
 #[cfg(all(test, cloakroom_shuttle))]
 mod model;
 mod shard;
 mod sync;
 
+use self::hub::Hub;
 use self::shard::{Rank, Shard, Slot};
 use self::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use super::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Written,
+    Applied, Capabilities, Created, Directory, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
+    StoreFuture, Written,
 };
 use crate::clock::Timestamp;
 use crate::record::{Handle, Patch, Record, StoreKey};
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 const SHARDS: usize = 16;
 
@@ -38,6 +41,7 @@ const SHARDS: usize = 16;
 /// ```
 pub struct MemoryStore {
     shards: [Mutex<Shard>; SHARDS],
+    hub: Arc<Hub>,
     capacity: usize,
     /// How many are in the shards. It changes only under the lock of the shard that one comes to or leaves, so that who
     /// holds all locks knows it exactly.
@@ -73,8 +77,10 @@ impl MemoryStore {
 
     /// A store for at most `capacity` sessions, at least one.
     pub fn with_capacity(capacity: usize) -> MemoryStore {
+        let hub = Arc::new(Hub::default());
         MemoryStore {
-            shards: std::array::from_fn(|_| Mutex::default()),
+            shards: std::array::from_fn(|_| Mutex::new(Shard::new(hub.clone()))),
+            hub,
             capacity: capacity.max(1),
             sessions: AtomicUsize::new(0),
             created: AtomicU64::new(0),
@@ -302,6 +308,10 @@ impl Store for MemoryStore {
     }
 
     fn directory(&self) -> Option<&dyn Directory> {
+        Some(self)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
         Some(self)
     }
 }

@@ -1,6 +1,7 @@
 //! From one store to another without logging anybody out.
 
 mod directory;
+mod feed;
 mod marks;
 mod steps;
 mod token;
@@ -13,7 +14,8 @@ use std::task::Poll;
 use self::steps::Brought;
 use self::token::Side;
 use super::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
+    Applied, Capabilities, Created, Directory, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
+    StoreFuture,
 };
 use crate::clock::Timestamp;
 use crate::record::{Patch, Record, StoreKey};
@@ -258,6 +260,10 @@ impl Store for MovingStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         self.directories().is_ok().then_some(self)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.feeds().is_ok().then_some(self)
     }
 }
 
