@@ -15,20 +15,45 @@ mod apps;
 
 use std::time::Instant;
 
+use anyhow::Result;
+use cloakroom_bench::figures::{Arguments, Made, Part, Section, Table};
+
 use crate::apps::{App, CASES, runtime};
 
 const ROUNDS: usize = 3_000;
+const ROUNDS_OF_THE_SHORT_FORM: usize = 100;
 /// Requests in a row, so that reading the clock costs nothing.
 const IN_A_ROW: u32 = 32;
 
-fn main() {
+/// The requests of one case, and how much longer than the bare router's they take, in nanoseconds.
+struct Costs {
+    name: &'static str,
+    ours: f64,
+    theirs: f64,
+    theirs_signed: f64,
+}
+
+/// Prints the table, or leaves it in a file if it is told `--out FILE [--quick]`.
+fn main() -> Result<()> {
+    if !std::env::args().any(|argument| argument == "--out") {
+        let (bare, costs) = measure(ROUNDS);
+        print(bare, &costs);
+        return Ok(());
+    }
+    let arguments = Arguments::read()?;
+    let made = Made::now(arguments.quick);
+    let (bare, costs) = measure(if arguments.quick { ROUNDS_OF_THE_SHORT_FORM } else { ROUNDS });
+    Part { made: made.ended(), sections: vec![section(bare, &costs)] }.write(&arguments.out)
+}
+
+fn measure(rounds: usize) -> (f64, Vec<Costs>) {
     let runtime = runtime();
     let _inside = runtime.enter();
     let (mut bare, mut ours) = (App::bare(), App::ours());
     let (mut theirs, mut theirs_signed) = (App::theirs(), App::theirs_signed());
     let mut bare_times = Vec::new();
     let mut times: [[Vec<f64>; 3]; CASES.len()] = Default::default();
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         bare_times.push(nanoseconds(&mut bare, "/untouched", false));
         for (case, [our_times, their_times, their_signed_times]) in CASES.iter().zip(&mut times) {
             our_times.push(nanoseconds(&mut ours, case.ours, case.has_session));
@@ -37,16 +62,47 @@ fn main() {
         }
     }
     let bare = median(bare_times);
+    let costs = CASES.iter().zip(times).map(|(case, times)| {
+        let [ours, theirs, theirs_signed] = times.map(|times| median(times) - bare);
+        Costs { name: case.name, ours, theirs, theirs_signed }
+    });
+    (bare, costs.collect())
+}
+
+fn print(bare: f64, costs: &[Costs]) {
     println!("bare router: {bare:.0} ns; over it:\n");
     println!("{:<22} {:>12} {:>16} {:>7} {:>10} {:>7}", "", "cloakroom", "tower-sessions", "ratio", "signed", "ratio");
-    for (case, times) in CASES.iter().zip(times) {
-        let [ours, theirs, signed] = times.map(|times| median(times) - bare);
-        let ratios = [ours / theirs, ours / signed];
+    for Costs { name, ours, theirs, theirs_signed } in costs {
+        let ratios = [ours / theirs, ours / theirs_signed];
         println!(
-            "{:<22} {ours:>9.0} ns {theirs:>13.0} ns {:>7.2} {signed:>7.0} ns {:>7.2}",
-            case.name, ratios[0], ratios[1]
+            "{name:<22} {ours:>9.0} ns {theirs:>13.0} ns {:>7.2} {theirs_signed:>7.0} ns {:>7.2}",
+            ratios[0], ratios[1]
         );
     }
+}
+
+fn section(bare: f64, costs: &[Costs]) -> Section {
+    let text = format!(
+        "What the layer adds to a call of the router, without sockets: all in one process and on one thread, and the kinds of \
+         requests take turns every few microseconds. The bare router takes {bare:.0} ns; the figures are what comes on top, \
+         medians in ns. tower-sessions has neither `increment` nor `update`, so these stand beside a `get` and an `insert`, which \
+         lose changes. `cargo bench -p cloakroom-bench --bench side_by_side` prints the same table."
+    );
+    let mut section = Section::new("Calls in process, side by side", text);
+    let columns = ["", "Cloakroom", "tower-sessions", "ratio", "tower-sessions, signed", "ratio"];
+    let mut table = Table::new("", &columns);
+    for Costs { name, ours, theirs, theirs_signed } in costs {
+        table.rows.push(vec![
+            (*name).to_owned(),
+            format!("{ours:.0}"),
+            format!("{theirs:.0}"),
+            format!("{:.2}", ours / theirs),
+            format!("{theirs_signed:.0}"),
+            format!("{:.2}", ours / theirs_signed),
+        ]);
+    }
+    section.tables.push(table);
+    section
 }
 
 /// What one such request takes.

@@ -1,6 +1,7 @@
 //! The routes of the reference server: the library over HTTP, one call each.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use axum::extract::{Path, Query};
@@ -19,6 +20,9 @@ use crate::attributes::Attributes;
 
 /// The number that the counting routes count.
 const N: Key<i64> = Key::new("n");
+
+/// What `/ext/fill` fills.
+const FILLING: Key<String> = Key::new("filling");
 
 const OK: &str = "ok";
 
@@ -41,6 +45,8 @@ pub fn router(sessions: SessionLayer) -> Router {
         .route("/ext/setcookie", get(set_cookie))
         .route("/ext/slow-incr", post(slow_incr))
         .route("/ext/public", get(public))
+        .route("/ext/fill/{bytes}", post(fill))
+        .route("/ext/length", get(length))
         .layer(sessions)
 }
 
@@ -200,4 +206,15 @@ async fn slow_incr(session: Session, Query(pause): Query<Pause>) -> Result<Strin
 async fn public(session: Session) -> Result<Response, SessionError> {
     let n = incr(session).await?;
     Ok(([(CACHE_CONTROL, "public")], n).into_response())
+}
+
+/// Another value each time: other servers, which this one is measured beside, do not write what is so already.
+async fn fill(session: Session, Path(bytes): Path<usize>) -> Result<&'static str, SessionError> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    session.insert(FILLING, format!("{:x<bytes$}", NUMBER.fetch_add(1, Ordering::Relaxed)))?;
+    Ok(OK)
+}
+
+async fn length(session: Session) -> Result<String, SessionError> {
+    Ok(session.get(FILLING)?.map_or(0, |filling| filling.len()).to_string())
 }

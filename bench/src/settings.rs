@@ -7,8 +7,10 @@ use anyhow::{Context as _, Result};
 use cloakroom::cookie::{CookieName, KeyRing, SameSite};
 use cloakroom::record::StoreKey;
 use cloakroom::{ExpressOptions, SessionLayer};
+use cloakroom_stores::StoreUrl;
 
-use crate::store_at::StoreAt;
+/// The collection or table of the sessions, where the URL of the store names none.
+const TABLE: &str = "sessions";
 
 /// The settings of one reference server.
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub struct Settings {
     pub port: u16,
     /// The threads of the runtime.
     pub workers: NonZeroUsize,
-    store: StoreAt,
+    store: StoreUrl,
     secrets: Vec<String>,
     cookie: CookieName,
     idle: Duration,
@@ -25,6 +27,8 @@ pub struct Settings {
     /// Of the layouts of Express: how long the cookie lives, and whether it is sent again with each touch.
     max_age: Option<Duration>,
     rolling: bool,
+    /// How many bytes a session may take, where it is not to be as it comes.
+    limit: Option<usize>,
 }
 
 impl Settings {
@@ -41,10 +45,11 @@ impl Settings {
         let port = number("PORT", 0)?;
         let workers = number("WORKERS", 1)?;
         let absolute = Duration::from_secs(number("ABSOLUTE", 86_400)?);
+        let store = StoreUrl::parse(lookup("STORE").as_deref().unwrap_or("memory")).context("STORE")?;
         Ok(Settings {
             port: port.try_into().with_context(|| format!("there is no port {port}"))?,
             workers: usize::try_from(workers).ok().and_then(NonZeroUsize::new).context("WORKERS must be 1 or more")?,
-            store: StoreAt::read(lookup("STORE").as_deref().unwrap_or("memory"))?,
+            store: store.with_default_table(TABLE),
             secrets: secrets(lookup("SECRET").as_deref())?,
             cookie: CookieName::new(lookup("COOKIE").unwrap_or_else(|| "sid".to_owned())).context("COOKIE")?,
             // Who gives only a short ABSOLUTE does not want to be told that the idle timeout would be longer.
@@ -52,16 +57,20 @@ impl Settings {
             absolute,
             max_age: lookup("MAX_AGE").map(|_| number("MAX_AGE", 0)).transpose()?.map(Duration::from_secs),
             rolling: lookup("ROLLING").is_some_and(|rolling| rolling == "1"),
+            limit: match lookup("LIMIT") {
+                Some(_) => Some(usize::try_from(number("LIMIT", 0)?).context("LIMIT is too large")?),
+                None => None,
+            },
         })
     }
 
-    /// The session layer. It connects to its database when that is first needed.
+    /// The session layer. It connects to its server when that is first needed.
     ///
     /// # Errors
     ///
-    /// If the connection string is not valid, or a timeout is zero.
+    /// If the connection string is not valid, the file can't be opened, or a timeout is zero.
     pub async fn layer(&self) -> Result<SessionLayer> {
-        let store = self.store.open().await?;
+        let store = self.store.open().await.context("STORE")?;
         let builder = if self.store.is_express() {
             let mut options =
                 ExpressOptions::new(&self.secrets).context("SECRET")?.ttl(self.idle).rolling(self.rolling);
@@ -72,6 +81,10 @@ impl Settings {
         } else {
             let keys = KeyRing::weak(&self.secrets).context("SECRET")?;
             SessionLayer::builder(store, keys).insecure_http().cookie_name(self.cookie.clone()).idle_timeout(self.idle)
+        };
+        let builder = match self.limit {
+            Some(bytes) => builder.size_limit(bytes),
+            None => builder,
         };
         let longest = self.max_age.map_or(self.absolute, |max_age| self.absolute.max(max_age));
         Ok(builder.absolute_timeout(longest).build()?)
@@ -98,7 +111,7 @@ mod tests {
     fn nothing_is_needed() {
         let settings = read(&[]).unwrap();
         assert_eq!((settings.port, settings.workers.get()), (0, 1));
-        assert_eq!(settings.store, StoreAt::Memory);
+        assert_eq!(settings.store.kind(), "memory");
         assert_eq!(settings.cookie.as_str(), "sid");
         assert_eq!((settings.idle.as_secs(), settings.absolute.as_secs()), (3_600, 86_400));
     }
@@ -107,11 +120,11 @@ mod tests {
     fn what_is_not_available_says_so_and_shows_no_password() {
         for (store, named) in [
             ("mongodb://ada:hunter2@h/db?layout=connect-couch", "connect-couch"),
-            ("redis://:hunter2@h", "redis"),
-            ("sqlite:/tmp/hunter2", "sqlite"),
+            ("redis://:hunter2@h?layout=connect-pg-simple", "connect-pg-simple"),
+            ("couchdb://:hunter2@h", "sqlite:PATH"),
             ("hunter2", "STORE"),
         ] {
-            let error = read(&[("STORE", store)]).unwrap_err().to_string();
+            let error = format!("{:#}", read(&[("STORE", store)]).unwrap_err());
             assert!(error.contains(named) && !error.contains("hunter2"), "{error}");
         }
     }
@@ -122,6 +135,12 @@ mod tests {
         assert!(read(&[("SECRET", "x,y")]).unwrap().layer().await.is_ok());
         assert!(read(&[("SECRET", "")]).unwrap().layer().await.is_err());
         assert_eq!(secrets(None).unwrap()[0].len(), 43);
+    }
+
+    #[test]
+    fn the_limit_is_a_number() {
+        assert!(read(&[("LIMIT", "10")]).is_ok());
+        assert!(read(&[("LIMIT", "much")]).is_err());
     }
 
     #[tokio::test]

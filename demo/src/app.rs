@@ -8,11 +8,12 @@ use axum::middleware::from_fn;
 use axum::routing::{get, post};
 use cloakroom::SessionLayer;
 use cloakroom::cookie::KeyRing;
+use cloakroom::cross_site::CrossSiteLayer;
 
 use crate::accounts::Accounts;
 use crate::errors::AppError;
 use crate::pages::{account, cart, goods, log_in, theme};
-use crate::{assets, cross_site, errors, headers};
+use crate::{assets, errors, headers};
 
 /// What all handlers share.
 #[derive(Clone)]
@@ -20,6 +21,16 @@ pub(crate) struct Shop {
     pub(crate) accounts: Arc<Accounts>,
     /// The keys of the session tickets sign the shop's own cookies too: each kind of cookie gets a key of its own.
     pub(crate) keys: KeyRing,
+    /// Whether forms have to bring a token.
+    pub(crate) tokens: Tokens,
+}
+
+/// Whether forms have to bring a token of their session.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Tokens {
+    Needed,
+    /// The pages of an Express app beside us send us forms, and know of no tokens: where forms come from has to do.
+    Unknown,
 }
 
 /// No form of the shop is larger.
@@ -45,8 +56,8 @@ pub(crate) fn router(shop: Shop, sessions: SessionLayer) -> Router {
         .route("/icon.svg", get(assets::icon))
         .fallback(async || AppError::NotFound)
         .layer(sessions)
-        // Outside of the sessions: what is refused shall cost the store nothing.
-        .layer(from_fn(cross_site::refuse))
+        // Outside of the sessions: what other sites send shall cost the store nothing.
+        .layer(CrossSiteLayer::new())
         // Outside of both, since either may answer without a page.
         .layer(from_fn(errors::as_pages))
         .layer(from_fn(headers::secure))

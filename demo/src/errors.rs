@@ -6,8 +6,9 @@ use axum::http::header::{CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE};
 use axum::http::{HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
-use cloakroom::SessionError;
 use cloakroom::cookie::{CookieError, CookieJar};
+use cloakroom::cross_site::Refusal;
+use cloakroom::{SessionError, SessionErrorKind};
 
 use crate::frame::Frame;
 use crate::next::LocalPath;
@@ -17,7 +18,6 @@ use crate::theme::Theme;
 #[derive(Debug)]
 pub(crate) enum AppError {
     NotFound,
-    CrossSite,
     /// Only for who has logged in; the path is where to go on afterwards.
     LogInFirst(LocalPath),
     Session(SessionError),
@@ -30,7 +30,6 @@ impl IntoResponse for AppError {
     fn into_response(self) -> Response {
         match self {
             AppError::NotFound => StatusCode::NOT_FOUND.into_response(),
-            AppError::CrossSite => StatusCode::FORBIDDEN.into_response(),
             AppError::LogInFirst(next) => Redirect::to(&next.to_log_in()).into_response(),
             // It knows its status and its Retry-After, and reports itself to the log.
             AppError::Session(error) => error.into_response(),
@@ -69,8 +68,8 @@ struct ErrorPage {
     text: &'static str,
 }
 
-/// Gives every error a page: ours, axum's own (such as 405), and those of the session layer, which answers 409 or 503 in
-/// place of a handler whose changes could not be kept.
+/// Gives every error a page: ours, axum's own (such as 405), those of the layer that refuses other sites' forms, and those of the
+/// session layer, which answers 409 or 503 in place of a handler whose changes could not be kept.
 pub(crate) async fn as_pages(request: Request, next: Next) -> Response {
     let theme = Theme::of(&CookieJar::from_headers(request.headers()));
     let path = LocalPath::of_page(request.method(), request.uri());
@@ -81,7 +80,7 @@ pub(crate) async fn as_pages(request: Request, next: Next) -> Response {
     if !is_error || response.headers().get(CONTENT_TYPE).is_some_and(|it| it.as_bytes().starts_with(b"text/html")) {
         return response;
     }
-    let (title, text) = in_words(status);
+    let (title, text) = in_words(&response);
     let page = ErrorPage { frame: Frame::without_session(theme, path), status, title, text };
     let html = match page.render() {
         Ok(html) => html,
@@ -98,13 +97,22 @@ pub(crate) async fn as_pages(request: Request, next: Next) -> Response {
     Response::from_parts(parts, html.into())
 }
 
-fn in_words(status: StatusCode) -> (&'static str, &'static str) {
-    match status {
-        StatusCode::FORBIDDEN => (
+fn in_words(response: &Response) -> (&'static str, &'static str) {
+    if response.extensions().get::<Refusal>().is_some() {
+        return (
             "That form came from elsewhere",
             "Another website tried to send this form in your name, so nothing was changed. If it was you, please do it \
              again from the shop's own pages.",
-        ),
+        );
+    }
+    if response.extensions().get() == Some(&SessionErrorKind::FormToken) {
+        return (
+            "That form is out of date",
+            "Its page is from before you logged in or out, or from long ago, so nothing was changed. Please load the page \
+             again, and send it from there.",
+        );
+    }
+    match response.status() {
         StatusCode::NOT_FOUND => ("Nothing hangs on this hook", "There is no such page. It may have been sold."),
         StatusCode::METHOD_NOT_ALLOWED => ("Not this way round", "This page can't be asked for like that."),
         StatusCode::CONFLICT => (

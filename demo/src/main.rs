@@ -2,10 +2,15 @@
 //!
 //! The parts, in reading order: [`app`] puts the routes and the layers together; [`pages`] are the handlers, with what they
 //! share in [`frame`]; [`cart`], [`flash`], [`recent`] and [`theme`] are what the shop keeps in sessions and in cookies;
-//! [`accounts`] and [`next`] are for logging in; [`express`] is for a shop that has an Express app beside it; [`cross_site`], [`headers`] and [`errors`] stand around it all.
+//! [`accounts`] and [`next`] are for logging in; [`place`] is where the sessions are kept, which is the shop's own [`folder`] beside
+//! a [`key_file`] if nothing else is said; [`express`] is for a shop that has an Express app beside it; [`cross_site`], [`headers`]
+//! and [`errors`] stand around it all.
 
 mod app;
 mod express;
+mod folder;
+mod key_file;
+mod place;
 mod serve;
 
 mod frame;
@@ -14,6 +19,7 @@ mod pages;
 mod cart;
 mod catalogue;
 mod flash;
+mod form;
 mod recent;
 mod theme;
 
@@ -22,7 +28,6 @@ mod next;
 mod times;
 
 mod assets;
-mod cross_site;
 mod errors;
 mod headers;
 
@@ -35,22 +40,24 @@ use anyhow::Context as _;
 use argon2::Argon2;
 use clap::Parser;
 use cloakroom::cookie::KeyRing;
-use cloakroom::store::{MemoryStore, Store};
+use cloakroom::store::Store;
 use cloakroom::{ConfigError, SessionLayer};
-use cloakroom_mongodb::MongoStore;
 use tracing_subscriber::EnvFilter;
 
 use crate::accounts::Accounts;
-use crate::app::Shop;
+use crate::app::{Shop, Tokens};
 use crate::express::Express;
+use crate::place::Place;
 
 /// The shop: the demo of Cloakroom, sessions and cookies for Rust web services.
-#[derive(Debug, Parser)]
+#[derive(Parser)]
 #[command(version)]
 struct Args {
-    /// Where the sessions are kept: "memory", or a URI such as mongodb://localhost:27017/shop
-    #[arg(long, env = "CLOAKROOM_STORE", default_value = "memory")]
-    store: String,
+    /// Where the sessions are kept: memory, sqlite:PATH, or a URL such as mongodb://localhost:27017/shop, redis://localhost or
+    /// postgres://shop@localhost/shop [default: an SQLite file in the user's data folder, and the key beside it]
+    // Its URL may hold a password, so it is parsed where no message repeats it.
+    #[arg(long, env = "CLOAKROOM_STORE", hide_env_values = true)]
+    store: Option<String>,
 
     /// The port on 127.0.0.1 [default: 3000, or the next one that is free]
     #[arg(long)]
@@ -70,15 +77,17 @@ async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
 
-    let keys = key_ring(&args.secret)?;
-    let shop = Shop { accounts: Arc::new(Accounts::samples(&Argon2::default())?), keys: keys.clone() };
-    let (sessions, place) = match args.express.sessions(&args.store, &args.secret).await? {
-        Some(sessions) => (sessions, "MongoDB, shared with Express"),
-        None => {
-            let (store, place) = open_store(&args.store).await?;
-            (sessions(store, keys)?, place)
-        }
-    };
+    let place = Place::find(args.store.as_deref(), &args.express.store_options())?;
+    let keys = key_ring(&args.secret, &place)?;
+    // The pages of an Express app beside us have forms too, and no tokens.
+    let tokens = if place.store.is_express() { Tokens::Unknown } else { Tokens::Needed };
+    let shop = Shop { accounts: Arc::new(Accounts::samples(&Argon2::default())?), keys: keys.clone(), tokens };
+    // It doesn't wait for a server: while that is down, what needs a session is answered with 503.
+    let store = place.store.open().await;
+    let store =
+        store.with_context(|| format!("the sessions can't be kept in {place}; --store memory needs nothing"))?;
+    let sessions =
+        if place.store.is_express() { args.express.sessions(store, &args.secret)? } else { sessions(store, keys)? };
     let app = app::router(shop, sessions);
 
     let listener = serve::listen(args.port).await?;
@@ -91,22 +100,19 @@ fn sessions(store: Arc<dyn Store>, keys: KeyRing) -> Result<SessionLayer, Config
     SessionLayer::builder(store, keys).insecure_http().build()
 }
 
-fn key_ring(secrets: &[String]) -> anyhow::Result<KeyRing> {
-    if secrets.is_empty() {
-        tracing::info!("no --secret is given, so a random one signs the cookies: all log-ins end with this process");
-        return Ok(KeyRing::generate()?);
+/// The secrets that were given, or the key beside the sessions.
+fn key_ring(secrets: &[String], place: &Place) -> anyhow::Result<KeyRing> {
+    if !secrets.is_empty() {
+        return KeyRing::from_secrets(secrets).context("--secret can't be used");
     }
-    KeyRing::from_secrets(secrets).context("--secret can't be used")
-}
-
-/// The store, and what to call it.
-async fn open_store(uri: &str) -> anyhow::Result<(Arc<dyn Store>, &'static str)> {
-    match uri.split_once(':').map_or(uri, |(scheme, _)| scheme) {
-        "memory" => Ok((Arc::new(MemoryStore::new()), "memory")),
-        // It doesn't wait for the server: while that is down, what needs a session is answered with 503.
-        "mongodb" | "mongodb+srv" => Ok((Arc::new(MongoStore::connect(uri).await?), "MongoDB")),
-        // The URI may hold a password, so no message repeats it.
-        scheme => anyhow::bail!("--store: there is no store of the kind {scheme:?}; try memory or mongodb://…"),
+    match place.key()? {
+        Some(key) => KeyRing::from_secrets([key]).context("the key beside the sessions can't be used"),
+        None => {
+            tracing::info!(
+                "no --secret is given, so a random one signs the cookies: all log-ins end with this process"
+            );
+            Ok(KeyRing::generate()?)
+        }
     }
 }
 

@@ -32,6 +32,14 @@ fn histories_over_moves() {
     no_violation_on("moving", dose, 300);
 }
 
+/// The same ones each time, too.
+#[test]
+fn histories_on_encrypted_values() {
+    let dose =
+        Dose { first_seed: 0, histories: 600, time: Duration::from_secs(60), shrinking: Duration::from_secs(20) };
+    no_violation_on("encrypted", dose, 300);
+}
+
 /// A server decides about the order, so other histories may come of the same seeds.
 fn on_a_server(seconds: u64) -> Dose {
     let time = Duration::from_secs(seconds);

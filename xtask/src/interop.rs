@@ -19,8 +19,11 @@ pub(crate) const PACKAGE: &str = "cloakroom-interop";
 /// The oldest Node that the packages of `interop/` are tested with.
 const NODE: u32 = 20;
 
-/// Each program by the names it has, and the package of Debian and Ubuntu that brings it.
-const PROGRAMS: [(&[&str], &str); 5] = [
+/// The names that a program has, and the package of Debian and Ubuntu that brings it.
+type Program = (&'static [&'static str], &'static str);
+
+/// All that the tests need; the first two are Node.
+const PROGRAMS: [Program; 5] = [
     (&["node"], "nodejs"),
     (&["npm"], "npm"),
     (&["chromium", "chromium-browser", "google-chrome"], "chromium"),
@@ -33,16 +36,25 @@ const SECRET: &str = "no secret at all since it stands in the source";
 
 /// Sees to it that all is there: installs what is missing where that is allowed, and the packages of `interop/`.
 pub(crate) async fn prepare(workspace: &Workspace) -> Result<()> {
-    let missing = missing();
+    let missing = missing(&PROGRAMS);
     if !missing.is_empty() {
         system::install(&missing, "the interop tests need programs that are not there").await?;
     }
-    packages(workspace).await
+    packages(workspace, &folder(workspace)).await
+}
+
+/// Sees to it that Node is there, and the packages of one more folder.
+pub(crate) async fn node(workspace: &Workspace, folder: &Path) -> Result<()> {
+    let missing = missing(&PROGRAMS[..2]);
+    if !missing.is_empty() {
+        system::install(&missing, "the comparison with Express needs programs that are not there").await?;
+    }
+    packages(workspace, folder).await
 }
 
 /// Both demo shops on one database, ready to be started.
 pub(crate) async fn demo(workspace: &Workspace, mongod: &Mongod) -> Result<[Command; 2]> {
-    packages(workspace).await?;
+    packages(workspace, &folder(workspace)).await?;
     let mut build = cargo();
     build.args(["build", "--quiet", "--locked", "--package", "cloakroom-shop"]);
     system::run(build).await?;
@@ -73,23 +85,19 @@ pub(crate) fn path() -> Result<OsString> {
 }
 
 /// The packages of the programs that are not there.
-fn missing() -> Vec<&'static str> {
+fn missing(programs: &[Program]) -> Vec<&'static str> {
     let is_there = |name: &str| system::find_on_path(name).is_some() || Path::new("/usr/sbin").join(name).is_file();
-    PROGRAMS.iter().filter(|(names, _)| !names.iter().copied().any(is_there)).map(|(_, package)| *package).collect()
+    programs.iter().filter(|(names, _)| !names.iter().copied().any(is_there)).map(|(_, package)| *package).collect()
 }
 
 /// `npm ci`, unless the packages are there as the lock file has them.
-async fn packages(workspace: &Workspace) -> Result<()> {
+async fn packages(workspace: &Workspace, folder: &Path) -> Result<()> {
     let mut command = Command::new("node");
     command.arg("--version");
     let version = system::output(command).await.context("there is no Node")?;
     if major(&version).is_none_or(|major| major < NODE) {
-        bail!(
-            "the interop tests need Node {NODE} or newer, and `node` is {}: install it from nodejs.org",
-            version.trim()
-        );
+        bail!("Node {NODE} or newer is needed, and `node` is {}: install it from nodejs.org", version.trim());
     }
-    let folder = folder(workspace);
     let servers = workspace.servers();
     fs::create_dir_all(&servers).with_context(|| format!("{} could not be made", servers.display()))?;
     let _lock = Lock::wait(&servers.join("npm.lock"), "another npm").await?;
@@ -98,7 +106,7 @@ async fn packages(workspace: &Workspace) -> Result<()> {
     if installed.is_some() && installed >= changed(&folder.join("package-lock.json")) {
         return Ok(());
     }
-    say("installing the npm packages of interop/");
+    say(&format!("installing the npm packages of {}", folder.display()));
     let mut command = Command::new("npm");
     command.args(["ci", "--no-audit", "--no-fund", "--ignore-scripts"]).current_dir(folder);
     system::run(command).await

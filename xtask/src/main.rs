@@ -1,6 +1,7 @@
 //! The workspace's own tasks. `cargo xtask --help` lists them.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool: printing is its work")]
 
+mod bench;
 mod checks;
 mod fuzz;
 mod interop;
@@ -15,6 +16,7 @@ mod wheel;
 mod workspace;
 
 use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result};
@@ -99,6 +101,35 @@ enum Task {
         #[arg(last = true, value_name = "PART AND ARGUMENTS", conflicts_with = "minutes")]
         arguments: Vec<OsString>,
     },
+    /// Measure what sessions cost, beside other session layers, and write docs/performance.md.
+    ///
+    /// Builds the reference server, the peers in bench/peers and the programs that measure,
+    /// starts the servers that they need, and runs one part after the other: `http`, a
+    /// request over HTTP, in rounds in which the servers take turns; `micro`, the benchmarks
+    /// in one process; `scale`, up to ten million live sessions. All take half an hour or
+    /// more on a machine that has nothing else to do. Parts that are not named keep the
+    /// figures that they have had before.
+    ///
+    /// Needs Node 20 with npm; `npm ci` gets the packages of bench/peers/express.
+    #[command(
+        verbatim_doc_comment,
+        after_help = "Examples:\n  \
+        cargo xtask bench\n  \
+        cargo xtask bench --quick\n  \
+        cargo xtask bench http micro"
+    )]
+    Bench {
+        /// The short form: minutes, and figures that are worth nothing. The page is left in
+        /// the target directory.
+        #[arg(long)]
+        quick: bool,
+        /// The folder for performance.md and images/, in place of docs/.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+        /// The parts; all if none is named.
+        #[arg(value_name = "PART")]
+        parts: Vec<String>,
+    },
     /// Start the MongoDB of the tests, print its URI, and keep it until Ctrl-C.
     ///
     /// Its data is gone afterwards.
@@ -172,7 +203,14 @@ async fn run(task: Task) -> Result<ExitCode> {
         Task::Test { arguments } => test(&workspace, &arguments, &mut signals).await,
         Task::Torture { minutes, arguments } => {
             let commands = torture::commands(&workspace, minutes, &arguments)?;
-            with_servers(&workspace, Needed::ALL, "the torture", commands, &mut signals).await
+            with_servers(&workspace, Some(Needed::ALL), "the torture", commands, &mut signals).await
+        }
+        Task::Bench { quick, out, parts } => {
+            let comparison = tokio::select! {
+                signal = signals.next() => return Ok(signal.exit_code()),
+                prepared = bench::prepare(&workspace, quick, out, &parts) => prepared?,
+            };
+            with_servers(&workspace, comparison.servers, "the comparison", comparison.commands, &mut signals).await
         }
         Task::Mongodb => mongodb(&workspace, &mut signals).await,
         Task::InteropDemo => interop_demo(&workspace, &mut signals).await,
@@ -214,24 +252,27 @@ async fn test(workspace: &Workspace, arguments: &[OsString], signals: &mut Signa
         commands.push(torture::memory_model(workspace));
     }
     let needed = if names_packages(arguments) { Needed::by(arguments) } else { Needed::ALL };
-    with_servers(workspace, needed, "the tests", commands, signals).await
+    with_servers(workspace, Some(needed), "the tests", commands, signals).await
 }
 
-/// Runs one command after the other while the servers run that the tests need.
+/// Runs one command after the other while the servers run that they need, if they need any.
 async fn with_servers(
     workspace: &Workspace,
-    needed: Needed,
+    needed: Option<Needed>,
     name: &str,
     commands: Vec<Command>,
     signals: &mut Signals,
 ) -> Result<ExitCode> {
-    let mut servers = tokio::select! {
-        signal = signals.next() => return Ok(signal.exit_code()),
-        started = Servers::start(workspace, needed) => started?,
+    let mut servers = match needed {
+        None => None,
+        Some(needed) => Some(tokio::select! {
+            signal = signals.next() => return Ok(signal.exit_code()),
+            started = Servers::start(workspace, needed) => started?,
+        }),
     };
 
     for mut command in commands {
-        command.envs(servers.env());
+        command.envs(servers.iter().flat_map(Servers::env));
         let ended = system::run_until_signal(command, signals).await?;
         let status = match ended {
             Ended::Signal(signal) => {
@@ -242,7 +283,7 @@ async fn with_servers(
             Ended::Exit(status) => status,
         };
         let code = system::exit_code(status);
-        if let Some(lost) = servers.lost() {
+        if let Some(lost) = servers.as_mut().and_then(Servers::lost) {
             println!("xtask: {name} ended with {code}, but {lost}");
             return Ok(ExitCode::FAILURE);
         }

@@ -11,7 +11,8 @@ use crate::system::say;
 use crate::workspace::Workspace;
 
 /// Who needs Redis and PostgreSQL; everybody else does with MongoDB alone.
-const OF_ALL: [&str; 4] = ["cloakroom-torture", "cloakroom-bench", "cloakroom-stores", "cloakroom-interop"];
+const OF_ALL: [&str; 5] =
+    ["cloakroom-torture", "cloakroom-bench", "cloakroom-stores", "cloakroom-cli", "cloakroom-interop"];
 
 /// Which servers there have to be, MongoDB apart.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -84,5 +85,6 @@ mod tests {
         assert_eq!(needed("--package=cloakroom-postgres"), Needed { redis: false, postgres: true });
         assert_eq!(needed("-p cloakroom"), Needed { redis: false, postgres: false });
         assert_eq!(needed("-p cloakroom-torture"), Needed::ALL);
+        assert_eq!(needed("-p cloakroom-cli --test cli"), Needed::ALL);
     }
 }

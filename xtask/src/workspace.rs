@@ -1,5 +1,5 @@
-//! What cargo knows of the workspace: where its target directory is, which libraries
-//! it publishes, and which features they have.
+//! What cargo knows of the workspace: where its target directory is, what
+//! it publishes, and which features that has.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -26,12 +26,6 @@ pub(crate) struct Package {
     /// The registries it may be published to: `None` stands for any, an empty list for
     /// none (`publish = false`).
     publish: Option<Vec<String>>,
-    targets: Vec<Target>,
-}
-
-#[derive(Debug, Deserialize)]
-struct Target {
-    kind: Vec<String>,
 }
 
 impl Workspace {
@@ -71,9 +65,9 @@ impl Workspace {
         &self.workspace_root
     }
 
-    /// The libraries that are published.
-    pub(crate) fn libraries(&self) -> impl Iterator<Item = &Package> {
-        self.packages.iter().filter(|package| package.is_published() && package.is_library())
+    /// What is published: the libraries, and the operators' command.
+    pub(crate) fn published(&self) -> impl Iterator<Item = &Package> {
+        self.packages.iter().filter(|package| package.is_published())
     }
 }
 
@@ -85,10 +79,6 @@ impl Package {
 
     fn is_published(&self) -> bool {
         self.publish.as_ref().is_none_or(|registries| !registries.is_empty())
-    }
-
-    fn is_library(&self) -> bool {
-        self.targets.iter().flat_map(|target| &target.kind).any(|kind| kind == "lib" || kind == "proc-macro")
     }
 }
 
@@ -116,33 +106,32 @@ mod tests {
     use super::*;
 
     #[test]
-    fn libraries_and_features_are_read_from_the_metadata() {
+    fn packages_and_features_are_read_from_the_metadata() {
         let workspace = Workspace::parse(
             br#"{
                 "target_directory": "/somewhere/target",
                 "workspace_root": "/somewhere",
                 "packages": [
-                    {"name": "library", "publish": null, "targets": [{"kind": ["lib"]}, {"kind": ["test"]}],
+                    {"name": "library", "publish": null,
                      "features": {"default": ["one"], "one": [], "two": ["dep:other"]}},
-                    {"name": "secret", "publish": [], "targets": [{"kind": ["lib"]}], "features": {}},
-                    {"name": "program", "publish": null, "targets": [{"kind": ["bin"]}], "features": {}}
+                    {"name": "secret", "publish": [], "features": {}},
+                    {"name": "program", "publish": null, "features": {}}
                 ]
             }"#,
         )
         .unwrap();
-        let libraries: Vec<_> = workspace.libraries().collect();
-        assert_eq!(libraries.len(), 1);
-        assert_eq!(libraries[0].name, "library");
-        assert_eq!(libraries[0].features().collect::<Vec<_>>(), ["one", "two"]);
+        let published: Vec<_> = workspace.published().collect();
+        assert_eq!(published.iter().map(|package| package.name.as_str()).collect::<Vec<_>>(), ["library", "program"]);
+        assert_eq!(published[0].features().collect::<Vec<_>>(), ["one", "two"]);
         assert_eq!(workspace.servers(), PathBuf::from("/somewhere/target/servers"));
     }
 
     #[test]
-    fn the_libraries_of_this_workspace_are_found() {
+    fn the_packages_of_this_workspace_are_found() {
         let workspace = Workspace::read().unwrap();
-        let names: Vec<_> = workspace.libraries().map(|package| package.name.as_str()).collect();
+        let names: Vec<_> = workspace.published().map(|package| package.name.as_str()).collect();
         assert!(names.contains(&"cloakroom"), "{names:?}");
-        assert!(names.contains(&"cloakroom-mongodb"), "{names:?}");
+        assert!(names.contains(&"cloakroom-mongodb") && names.contains(&"cloakroom-cli"), "{names:?}");
         assert!(!names.contains(&"xtask"), "{names:?}");
     }
 }

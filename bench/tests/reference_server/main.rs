@@ -6,6 +6,7 @@ mod commands;
 
 mod client;
 mod database;
+mod places;
 mod process;
 
 use std::collections::BTreeSet;
@@ -15,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::client::{Answer, Client};
 use crate::database::Database;
+use crate::places::{Folder, Keys, Table};
 use crate::process::Server;
 
 const CONNECTIONS: usize = 8;
@@ -27,6 +29,21 @@ fn in_memory() {
 #[test]
 fn in_mongodb() {
     check_all(&Database::new().store());
+}
+
+#[test]
+fn in_sqlite() {
+    check_all(&Folder::new().store());
+}
+
+#[test]
+fn in_redis() {
+    check_all(&Keys::new().store());
+}
+
+#[test]
+fn in_postgres() {
+    check_all(&Table::new().store());
 }
 
 #[test]
@@ -82,7 +99,8 @@ fn a_database_that_is_down_is_no_empty_session() {
 #[test]
 fn what_can_not_be_started_says_why() {
     for (variable, value, reason) in [
-        ("STORE", "redis://127.0.0.1", "not available"),
+        ("STORE", "couchdb://127.0.0.1", "no store of that kind"),
+        ("STORE", "sqlite:/nowhere/sessions.db", "STORE"),
         ("STORE", "mongodb://127.0.0.1/?layout=connect-nobody", "not available"),
         ("PORT", "70000", "port"),
         ("COOKIE", "a b", "COOKIE"),

@@ -116,12 +116,13 @@ pub(crate) fn no_place(what: &'static str) -> StoreError {
     StoreError::with_source(StoreErrorKind::Other, Fault::words(format!("the layout has no place for {what}")))
 }
 
-/// A connection string that can't be used.
-pub(crate) fn bad_uri(uri: &str, error: &Error) -> StoreError {
-    // It may hold a password then, and the driver quotes what it can't read.
-    let secret = uri.contains('@');
-    let words = if secret { "the connection string is not valid".to_owned() } else { error.kind.to_string() };
-    StoreError::with_source(Call::Read.kind(error), Fault::words(words))
+/// A connection string that can't be used. The driver's own words quote it, and with it perhaps a password.
+pub(crate) fn bad_uri(error: &Error) -> StoreError {
+    let fault = match error.kind.as_ref() {
+        ErrorKind::InvalidArgument { .. } => Fault::words("the connection string is not valid"),
+        _ => Fault::of(error),
+    };
+    StoreError::with_source(Call::Read.kind(error), fault)
 }
 
 /// A connection string that asks for no confirmation of writes.

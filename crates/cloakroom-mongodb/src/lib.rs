@@ -4,7 +4,9 @@ mod store;
 
 mod express;
 
+mod checkup;
 mod directory;
+mod export;
 mod layout;
 mod update;
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Token,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture, Token,
 };
 use mongodb::bson::oid::ObjectId;
 use mongodb::bson::{Bson, RawDocumentBuf, doc};
@@ -16,6 +16,7 @@ use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, ReturnDocu
 use mongodb::{Client, Database};
 use tokio::sync::OnceCell;
 
+use crate::checkup;
 use crate::error::{self, Call};
 use crate::express::{self, ExpressLayout, ExpressStore};
 use crate::index;
@@ -72,14 +73,14 @@ impl MongoStore {
     /// If the connection string is not valid, asks for `w=0`, or its name can't be resolved.
     pub async fn connect(uri: &str) -> Result<MongoStore, StoreError> {
         let parsed = ClientOptions::parse(uri).await;
-        let mut options = parsed.map_err(|error| error::bad_uri(uri, &error))?;
+        let mut options = parsed.map_err(|error| error::bad_uri(&error))?;
         if options.write_concern.as_ref().is_some_and(|concern| concern.w == Some(Acknowledgment::Nodes(0))) {
             return Err(error::unacknowledged());
         }
         options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         options.heartbeat_freq.get_or_insert(HEARTBEAT);
         options.connect_timeout.get_or_insert(CONNECT);
-        let client = Client::with_options(options).map_err(|error| error::bad_uri(uri, &error))?;
+        let client = Client::with_options(options).map_err(|error| error::bad_uri(&error))?;
         Ok(MongoStore::new(client.default_database().unwrap_or_else(|| client.database(DATABASE))))
     }
 
@@ -342,6 +343,16 @@ impl Store for MongoStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::new(self.place.within(async move {
+            checkup::checkup(&self.place, Some(layout::KEY), &[layout::IDLE_END, layout::ABSOLUTE_END]).await
+        }))
     }
 }
 

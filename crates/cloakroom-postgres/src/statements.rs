@@ -48,6 +48,8 @@ pub(crate) struct Statements {
     pub(crate) revoke_all: String,
     /// `$1` handle, `$2` now, `$3` limit.
     pub(crate) page: String,
+    /// `$1` handle, `$2` now, `$3` limit. As `load`, and behind it the key.
+    pub(crate) export: String,
 }
 
 impl Statements {
@@ -89,6 +91,10 @@ impl Statements {
             ),
             page: format!(
                 "SELECT {ENTRY} FROM {table} WHERE handle > $1::text::uuid AND {LIVE} ORDER BY handle LIMIT $3"
+            ),
+            export: format!(
+                "SELECT {ENTRY}, version, data::text, key FROM {table} \
+                 WHERE handle > $1::text::uuid AND {LIVE} ORDER BY handle LIMIT $3"
             ),
         }
     }

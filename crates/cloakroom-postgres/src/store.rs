@@ -7,12 +7,13 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Token, Written,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture, Token, Written,
 };
 use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 
+use crate::checkup;
 use crate::connect::Address;
 use crate::error::Call;
 use crate::escape::escape;
@@ -317,6 +318,14 @@ impl Store for PostgresStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::new(self.server.within(checkup::checkup(&self.server, &self.name)))
     }
 }
 

@@ -4,8 +4,11 @@ mod store;
 
 mod express;
 
+mod checkup;
 mod cluster_steps;
 mod directory;
+mod export;
+mod scan;
 
 mod changes;
 mod layout;

@@ -18,7 +18,25 @@ const DIGEST: usize = 64;
 
 /// The record of a session.
 pub(crate) fn session(prefix: &str, digest: &str) -> Vec<u8> {
-    format!("{prefix}:s:{digest}").into_bytes()
+    format!("{}{digest}", sessions(prefix)).into_bytes()
+}
+
+/// What the names of all records begin with, before the digest.
+pub(crate) fn sessions(prefix: &str) -> String {
+    format!("{prefix}:s:")
+}
+
+/// The digest that is written so, if it is one.
+pub(crate) fn bytes_of(digest: &str) -> Option<[u8; DIGEST / 2]> {
+    let mut bytes = [0; DIGEST / 2];
+    let digits = digest.as_bytes();
+    if digits.len() != DIGEST || !digits.is_ascii() {
+        return None;
+    }
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    (hex(&bytes) == digest).then_some(bytes)
 }
 
 /// The digests of a user's sessions.
@@ -158,6 +176,15 @@ mod tests {
             assert!(!is_behind(after) && handle <= after, "{after}");
         }
         assert_eq!(behind(None), b"-");
+    }
+
+    #[test]
+    fn a_digest_comes_back() {
+        let bytes: [u8; 32] = std::array::from_fn(|index| index as u8 * 8);
+        assert_eq!(bytes_of(&hex(&bytes)), Some(bytes));
+        for text in ["", "00", &"+0".repeat(32), &"A0".repeat(32), &"é".repeat(32)] {
+            assert_eq!(bytes_of(text), None, "{text}");
+        }
     }
 
     #[test]

@@ -9,12 +9,13 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
-    Token,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture, Token,
 };
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, Value as Reply};
 
 use crate::changes::{self, Outcome, Site, Turn, margin};
+use crate::checkup;
 use crate::cluster::Cluster;
 use crate::error::{self, Call};
 use crate::express::{ConnectRedis, ExpressStore};
@@ -437,6 +438,14 @@ impl Store for RedisStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::new(self.place.within(checkup::checkup(&self.place)))
     }
 }
 

@@ -3,6 +3,7 @@
 mod builder;
 mod store;
 
+mod checkup;
 mod directory;
 mod write;
 
@@ -14,6 +15,7 @@ mod link;
 mod thread;
 
 mod error;
+mod export;
 mod job;
 mod queue;
 

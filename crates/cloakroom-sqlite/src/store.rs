@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture,
 };
 use rusqlite::Connection;
 use tokio::sync::{oneshot, watch};
 
-use crate::builder::SqliteBuilder;
+use crate::builder::{SqliteBuilder, Synchronous};
 use crate::error::Fault;
 use crate::job::Call;
 use crate::link::Place;
@@ -51,6 +52,7 @@ pub struct SqliteStore {
 /// What ends with the last clone.
 struct Shared {
     path: PathBuf,
+    synchronous: Synchronous,
     queues: Arc<Queues>,
     ended: watch::Receiver<()>,
 }
@@ -101,7 +103,8 @@ impl SqliteStore {
         let queues = Arc::new(Queues { reads: Queue::new(max_waiting), writes: Queue::new(max_waiting) });
         let (ends, ended) = watch::channel(());
         let (ready, started) = oneshot::channel();
-        let shared = Arc::new(Shared { path: place.path.clone(), queues: queues.clone(), ended });
+        let (path, synchronous) = (place.path.clone(), place.synchronous);
+        let shared = Arc::new(Shared { path, synchronous, queues: queues.clone(), ended });
         thread::start(place, readers, queues, ends, ready).map_err(|error| Fault::io(&error))?;
         match tokio::time::timeout(deadline, started).await {
             Ok(Ok(started)) => started?,
@@ -109,6 +112,14 @@ impl SqliteStore {
             Err(_) => return Err(Fault::timeout(deadline).into()),
         }
         Ok(SqliteStore { shared, deadline })
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    pub(crate) fn synchronous(&self) -> Synchronous {
+        self.shared.synchronous
     }
 
     pub(crate) async fn read<T: Send + 'static>(
@@ -237,6 +248,14 @@ impl Store for SqliteStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::new(self.checkup_now())
     }
 }
 

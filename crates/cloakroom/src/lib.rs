@@ -31,9 +31,13 @@
 //!
 //! - [`SessionLayer`] is the middleware, for any tower service; its [builder](SessionLayer::builder) has all settings.
 //! - [`Session`] is what a handler takes as an argument.
+//! - [`Sessions`] are seen and ended from elsewhere: by jobs and admin pages.
+//! - [`FormToken`] shows that a form comes from a page of its session.
 //! - [`store`] has the memory store, and the contract for other stores. SQLite, MongoDB, Redis and PostgreSQL are in crates of their own:
-//!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`. In front of one that several servers share,
+//!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`. `cloakroom-stores` opens any of them by its URL,
+//!   and `cloakroom-encrypted` encrypts the values of any of them. In front of one that several servers share,
 //!   `store::NearCache` serves from memory.
+//! - [`cross_site`] keeps other sites from sending requests in a visitor's name. It works without sessions too.
 //! - [`cookie`] is for cookies of your own: plain, signed and encrypted. It works without sessions too.
 //! - `testing` (with the feature of that name) is for the tests of your application, and of stores.
 //!
@@ -53,17 +57,24 @@ pub mod store;
 mod middleware;
 mod session;
 
+pub mod cross_site;
+
 #[cfg(feature = "axum")]
 mod axum;
 #[cfg(feature = "testing")]
 pub mod testing;
 
+#[cfg(feature = "axum")]
+pub use axum::{FormGuard, Fresh};
 pub use clock::{Clock, Timestamp};
 pub use middleware::{
-    ConfigError, ExpressOptions, OnGone, OnOutage, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
+    AddressDetail, ClearSiteData, ConfigError, ExpressOptions, IpNetwork, IpNetworkError, OnGone, OnOutage,
+    PeerAddress, ProxyHeader, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
 };
 pub use record::{Handle, UserId};
-pub use session::{AsKey, Device, Key, Session, SessionError, SessionErrorKind};
+pub use session::{
+    AsKey, Device, Flash, FlashKind, FormToken, Key, Page, Session, SessionError, SessionErrorKind, Sessions, WhenFull,
+};
 
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]

@@ -23,20 +23,67 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use http::header::{COOKIE, HOST, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, Request, Response};
 use tower_service::Service;
 
+use crate::cookie::KeyRing;
 use crate::middleware::mint;
 use crate::record::{SessionId, StoreKey};
-use crate::session::{Session, SessionError};
+use crate::session::{Session, SessionError, SessionErrorKind, WhenFull};
+use crate::store::Store;
 use crate::{Clock, SessionLayer, Timestamp};
 
 /// The key of a session id that somebody else has made, such as Express, for the tests of stores. In an application only a signed
 /// ticket leads to a key.
 pub fn key_of_id(id: &str) -> StoreKey {
     SessionId::from_ticket(id).into()
+}
+
+const LOG_INS: usize = 50;
+const MOST: usize = 3;
+const ROUNDS: usize = 20;
+
+/// Lets 50 log-ins of one user run at once where three sessions may be, twenty times with each [`WhenFull`], on a new store of
+/// `make` each time, and panics if more than three sessions live when all have been answered. For the tests of stores, on a
+/// runtime of several threads.
+///
+/// # Panics
+///
+/// If more sessions live than may be, or none, or the store fails.
+pub async fn check_session_limit<S: Store>(make: impl Fn() -> S) {
+    for when_full in [WhenFull::Deny, WhenFull::EndOldest, WhenFull::EndLongestIdle] {
+        for round in 0..ROUNDS {
+            let case = format!("{when_full:?}, round {round}");
+            let layer = limited_layer(make(), MOST, when_full);
+            let layer = layer.unwrap_or_else(|error| panic!("{case}: {error}"));
+            let mut log_ins = tokio::task::JoinSet::new();
+            for _ in 0..LOG_INS {
+                let layer = layer.clone();
+                log_ins.spawn(async move { mint(&layer, |session| session.log_in("ada")).await });
+            }
+            while let Some(answer) = log_ins.join_next().await {
+                match answer.unwrap_or_else(|error| panic!("{case}: {error}")) {
+                    Ok(_) => {}
+                    Err(error) if error.kind() == SessionErrorKind::TooManySessions => {}
+                    Err(error) => panic!("{case}: {error}: {error:?}"),
+                }
+            }
+            let live = layer.sessions().count("ada").await.unwrap_or_else(|error| panic!("{case}: {error}"));
+            assert!((1..=MOST as u64).contains(&live), "{case}: {live} sessions live");
+        }
+    }
+}
+
+fn limited_layer<S: Store>(
+    store: S,
+    most: usize,
+    when_full: WhenFull,
+) -> Result<SessionLayer, Box<dyn std::error::Error>> {
+    let builder = SessionLayer::builder(store, KeyRing::generate()?).deadline(Duration::from_secs(60));
+    Ok(builder.session_limit(most, when_full).build()?)
 }
 
 /// The cookies of one browser, for requests that never leave the process.

@@ -3,7 +3,7 @@
 mod broken;
 
 use broken::{Broken, Right, Wrong};
-use broken::{directory::*, ends::*, feed::*, rotations::*, values::*, writes::*};
+use broken::{directory::*, ends::*, exports::*, feed::*, rotations::*, values::*, writes::*};
 use cloakroom::store::conformance;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -118,6 +118,11 @@ faults! {
     directory_misses_what_rotates: RotateEndsTheOldOneFirst breaks "a_session_that_rotates_is_in_the_directory_once",
     revoke_misses_what_rotates: RotateMakesTheNewOneFirst breaks "a_session_that_rotates_is_revoked",
     pages_skip_one: PagesSkipOne breaks "pages_show_each_session_once",
+    exports_the_dead: ExportsTheDead breaks "the_export_has_no_session_that_is_over",
+    exports_without_data: ExportsWithoutData breaks "the_export_has_each_session_whole",
+    exports_by_digest: ExportsByDigest breaks "an_exported_name_is_the_sessions_own",
+    export_stops_early: ExportStopsEarly breaks "the_export_goes_on_when_its_last_record_ends",
+    import_overwrites: CreateOverwrites breaks "an_import_never_overwrites",
     tells_no_touch: TellsNoTouch breaks "a_touch_is_told",
     tells_no_end: TellsNoEnd breaks "an_end_is_told",
     tells_no_new_key: TellsNoNewKey breaks "a_rotation_is_told_of_both_keys",

@@ -9,6 +9,7 @@ use serde::Deserialize;
 use super::{Page, page};
 use crate::errors::AppError;
 use crate::flash::FLASH;
+use crate::form::{Sent, Token};
 use crate::frame::{Frame, Member};
 use crate::times::Moment;
 
@@ -16,6 +17,7 @@ use crate::times::Moment;
 #[template(path = "account.html")]
 struct AccountPage {
     frame: Frame,
+    token: Token,
     name: &'static str,
     devices: Vec<DeviceRow>,
 }
@@ -27,7 +29,7 @@ struct DeviceRow {
     seen: Moment,
 }
 
-pub(crate) async fn show(member: Member, frame: Frame) -> Page {
+pub(crate) async fn show(member: Member, frame: Frame, token: Token) -> Page {
     let now = Clock::system().now();
     let row = |Device { entry, is_current, .. }| DeviceRow {
         handle: entry.handle,
@@ -38,7 +40,7 @@ pub(crate) async fn show(member: Member, frame: Frame) -> Page {
     let mut devices: Vec<_> = member.session.devices().await?.into_iter().map(row).collect();
     // This one first; the others stay as they came, the last seen before the rest.
     devices.sort_by_key(|device| !device.is_current);
-    page(&AccountPage { frame, name: member.name, devices })
+    page(&AccountPage { frame, token, name: member.name, devices })
 }
 
 #[derive(Deserialize)]
@@ -46,7 +48,7 @@ pub(crate) struct Which {
     device: String,
 }
 
-pub(crate) async fn end(member: Member, Form(form): Form<Which>) -> Result<Redirect, AppError> {
+pub(crate) async fn end(member: Member, Sent(Form(form)): Sent<Form<Which>>) -> Result<Redirect, AppError> {
     // A handle of anybody else's session ends nothing: only the user's own are looked at.
     let ended = member.session.revoke(&Handle::new(form.device)).await?;
     let message = if ended { "That device is logged out." } else { "That device was logged out already." };
@@ -54,7 +56,7 @@ pub(crate) async fn end(member: Member, Form(form): Form<Which>) -> Result<Redir
     Ok(Redirect::to("/account"))
 }
 
-pub(crate) async fn end_others(member: Member) -> Result<Redirect, AppError> {
+pub(crate) async fn end_others(member: Member, _: Sent) -> Result<Redirect, AppError> {
     let message = match member.session.revoke_others().await? {
         0 => "You are logged in nowhere else.".into(),
         1 => "1 other device is logged out.".into(),

@@ -2,30 +2,35 @@
 
 use askama::Template;
 use axum::Form;
+use axum::extract::State;
 use axum::response::Redirect;
 use cloakroom::{Key, Session};
 use serde::{Deserialize, Serialize};
 
 use super::{Page, page};
+use crate::app::Shop;
 use crate::cart::{CART, Cart, Change, Item};
 use crate::catalogue::{self, Price};
 use crate::errors::AppError;
 use crate::flash::FLASH;
+use crate::form::{Sent, Token};
 use crate::frame::{Frame, Member};
 
 #[derive(Template)]
 #[template(path = "cart.html")]
 struct CartPage {
     frame: Frame,
+    token: Token,
     items: Vec<Item>,
     total: Price,
     may_order: bool,
 }
 
-pub(crate) async fn show(frame: Frame, session: Session) -> Page {
+pub(crate) async fn show(State(shop): State<Shop>, frame: Frame, session: Session) -> Page {
     let cart = session.get(CART)?.unwrap_or_default();
+    let token = if cart.is_empty() { Token::default() } else { Token::of(&session, &shop).await? };
     let may_order = frame.visitor.as_ref().is_some_and(|visitor| visitor.name.is_some());
-    page(&CartPage { frame, items: cart.items(), total: cart.total(), may_order })
+    page(&CartPage { frame, token, items: cart.items(), total: cart.total(), may_order })
 }
 
 #[derive(Deserialize)]
@@ -34,7 +39,7 @@ pub(crate) struct Addition {
     quantity: u32,
 }
 
-pub(crate) async fn add(session: Session, Form(form): Form<Addition>) -> Result<Redirect, AppError> {
+pub(crate) async fn add(session: Session, Sent(Form(form)): Sent<Form<Addition>>) -> Result<Redirect, AppError> {
     let product = catalogue::find(&form.product).ok_or(AppError::NotFound)?;
     session.insert(FLASH, format!("{} is in your cart.", product.name).into())?;
     // Written at once, and the message with it. Two tabs that add at the same time both succeed: whoever comes second adds
@@ -49,7 +54,7 @@ pub(crate) struct Adjustment {
     change: Change,
 }
 
-pub(crate) async fn change(session: Session, Form(form): Form<Adjustment>) -> Result<Redirect, AppError> {
+pub(crate) async fn change(session: Session, Sent(Form(form)): Sent<Form<Adjustment>>) -> Result<Redirect, AppError> {
     let product = catalogue::find(&form.product).ok_or(AppError::NotFound)?;
     session.modify(CART, |cart| cart.change(product, form.change)).await?;
     Ok(Redirect::to(&format!("/cart#{}", product.id)))
@@ -64,7 +69,7 @@ struct Order {
     cart: Cart,
 }
 
-pub(crate) async fn order(member: Member) -> Result<Redirect, AppError> {
+pub(crate) async fn order(member: Member, _: Sent) -> Result<Redirect, AppError> {
     let session = member.session;
     // Who empties the cart has it: of two clicks at once one gets the goods, and the other an empty cart.
     let ordered = session.modify(CART, std::mem::take).await?;

@@ -15,6 +15,7 @@ use crate::accounts::{SAMPLES, Sample};
 use crate::app::Shop;
 use crate::errors::AppError;
 use crate::flash::FLASH;
+use crate::form::{Sent, Token};
 use crate::frame::Frame;
 use crate::next::LocalPath;
 
@@ -28,6 +29,7 @@ const REMEMBERED: Duration = Duration::from_secs(90 * DAY.as_secs());
 #[template(path = "log_in.html")]
 struct LogInPage {
     frame: Frame,
+    token: Token,
     next: LocalPath,
     name: String,
     remember: bool,
@@ -41,8 +43,9 @@ pub(crate) struct Goal {
     next: LocalPath,
 }
 
-pub(crate) async fn form(Query(goal): Query<Goal>, frame: Frame) -> Page {
-    page(&LogInPage { frame, next: goal.next, name: String::new(), remember: false, failed: false, samples: SAMPLES })
+pub(crate) async fn form(Query(goal): Query<Goal>, frame: Frame, token: Token) -> Page {
+    let name = String::new();
+    page(&LogInPage { frame, token, next: goal.next, name, remember: false, failed: false, samples: SAMPLES })
 }
 
 #[derive(Deserialize)]
@@ -59,14 +62,15 @@ pub(crate) async fn log_in(
     State(shop): State<Shop>,
     session: Session,
     frame: Frame,
-    Form(form): Form<Credentials>,
+    Sent(Form(form)): Sent<Form<Credentials>>,
 ) -> Result<Response, AppError> {
     let Credentials { name, password, remember, next } = form;
     let name = name.trim().to_lowercase();
     let remember = remember.is_some();
     let Some(account) = shop.accounts.check(&name, password).await? else {
+        let token = Token::of(&session, &shop).await?;
         // Which of the two was wrong is not said: that would tell who has an account.
-        let again = LogInPage { frame, next, name, remember, failed: true, samples: SAMPLES };
+        let again = LogInPage { frame, token, next, name, remember, failed: true, samples: SAMPLES };
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&again)?).into_response());
     };
     // The session gets a new id, so whoever had planted or seen the old one has nothing; the cart stays.
@@ -80,7 +84,7 @@ pub(crate) async fn log_in(
     Ok(Redirect::to(next.as_str()).into_response())
 }
 
-pub(crate) async fn log_out(session: Session) -> Result<Redirect, AppError> {
+pub(crate) async fn log_out(session: Session, _: Sent) -> Result<Redirect, AppError> {
     if session.user().is_some() {
         session.log_out()?;
         // The session has ended with all that was in it; the message begins a new one.

@@ -1,4 +1,5 @@
-//! The theme's form, in every page's footer.
+//! The theme's form, in every page's footer. It changes nobody's session, and is there on error pages too, which know none: so it
+//! has no token.
 
 use axum::Form;
 use axum::response::Redirect;

@@ -13,7 +13,7 @@ use cloakroom::testing::Browser;
 use http_body_util::BodyExt as _;
 
 use crate::accounts::{Accounts, SAMPLES};
-use crate::app::{self, Shop};
+use crate::app::{self, Shop, Tokens};
 
 /// A shop with its sessions in memory.
 pub(super) fn shop() -> Router {
@@ -21,10 +21,14 @@ pub(super) fn shop() -> Router {
 }
 
 pub(super) fn shop_on(store: Arc<dyn Store>) -> Router {
+    shop_with(store, Tokens::Needed)
+}
+
+pub(super) fn shop_with(store: Arc<dyn Store>, tokens: Tokens) -> Router {
     let keys = KeyRing::new([7; 32]).unwrap();
     // Tests need no strong hashes, and have no time for them.
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
-    let shop = Shop { accounts: Arc::new(Accounts::samples(&argon2).unwrap()), keys: keys.clone() };
+    let shop = Shop { accounts: Arc::new(Accounts::samples(&argon2).unwrap()), keys: keys.clone(), tokens };
     app::router(shop, crate::sessions(store, keys).unwrap())
 }
 
@@ -67,8 +71,22 @@ impl Client {
         self.send(Request::get(path).body(Body::empty()).unwrap()).await
     }
 
+    /// Sends a form with the token of a page, as browsers do.
     pub(super) async fn post(&mut self, path: &str, form: &str) -> Answer {
+        let token = self.token().await;
+        self.post_bare(path, &format!("form_token={token}&{form}")).await
+    }
+
+    /// Sends this and no more, as whoever has no page of ours does.
+    pub(super) async fn post_bare(&mut self, path: &str, form: &str) -> Answer {
         self.post_with(path, form, &[]).await
+    }
+
+    /// The token of a page that is loaded now.
+    pub(super) async fn token(&mut self) -> String {
+        let page = self.get("/log-in").await.body;
+        let (_, token) = page.split_once(r#"name="form_token" value=""#).unwrap();
+        token.split_once('"').unwrap().0.to_owned()
     }
 
     pub(super) async fn post_with(&mut self, path: &str, form: &str, headers: &[(&str, &str)]) -> Answer {

@@ -18,7 +18,7 @@ async fn without_its_store_the_shop_says_so() {
 
     // A ticket of another shop with the same key: well signed, so the store is asked for it.
     client.browser = Client::logged_in(&self::shop(), "ada").await.browser;
-    for answer in [client.get("/").await, client.post("/cart/add", "product=bowler&quantity=1").await] {
+    for answer in [client.get("/").await, client.post_bare("/cart/add", "product=bowler&quantity=1").await] {
         assert_eq!(answer.status, StatusCode::SERVICE_UNAVAILABLE);
         assert!(answer.headers.contains_key(RETRY_AFTER));
         assert!(answer.body.contains("The cloakroom is closed for a moment"), "{}", answer.body);
@@ -31,15 +31,16 @@ async fn without_its_store_the_shop_says_so() {
 async fn a_session_that_ends_under_way_is_a_conflict() {
     let mut client = Client::logged_in(&shop(), "ada").await;
     let mut tab = client.clone();
+    let form = format!("product=bowler&quantity=1&form_token={}", client.token().await);
     // The form is read after the session is loaded, and it comes only when the other tab has logged out.
     let (is_loaded, loaded) = oneshot::channel();
     let (is_over, over) = oneshot::channel();
-    let form = futures_util::stream::once(async {
+    let content = futures_util::stream::once(async {
         is_loaded.send(()).unwrap();
-        over.await.map(|()| "product=bowler&quantity=1")
+        over.await.map(|()| form)
     });
     let request = Request::post("/cart/add").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
-    let request = request.body(Body::from_stream(form)).unwrap();
+    let request = request.body(Body::from_stream(content)).unwrap();
     let adding = tokio::spawn(async move { tab.send(request).await });
     loaded.await.unwrap();
     client.post("/log-out", "").await;

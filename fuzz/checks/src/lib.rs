@@ -9,6 +9,7 @@
 #![allow(clippy::expect_used, reason = "a check that fails panics")]
 
 pub mod cookie_header;
+pub mod cross_site;
 pub mod sealed_cookie;
 pub mod set_cookie;
 pub mod ticket;
@@ -33,8 +34,9 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     Target { name: "cookie_header", check: cookie_header::check },
+    Target { name: "cross_site", check: cross_site::check },
     Target { name: "mongodb_document", check: mongodb_document::check },
     Target { name: "mongodb_express", check: mongodb_express::check },
     Target { name: "mongodb_record", check: mongodb_record::check },

@@ -133,6 +133,7 @@ macro_rules! targets {
 
 targets!(
     cookie_header,
+    cross_site,
     mongodb_document,
     mongodb_express,
     mongodb_record,

@@ -7,6 +7,7 @@ use anyhow::{Context as _, Result};
 use cloakroom::Timestamp;
 use cloakroom::record::StoreKey;
 use cloakroom::store::{MemoryStore, Store};
+use cloakroom_encrypted::{DataKeys, EncryptedStore};
 use cloakroom_mongodb::{ExpressLayout, MongoStore};
 use cloakroom_postgres::PostgresStore;
 use cloakroom_postgres::deadpool_postgres::tokio_postgres::{self, NoTls};
@@ -14,7 +15,9 @@ use cloakroom_redis::RedisStore;
 use cloakroom_sqlite::SqliteStore;
 use mongodb::Client;
 
+use super::jitter::Jittered;
 use super::moving::Moving;
+use super::rng::Rng;
 use super::run::DEADLINE;
 use super::torment::AT_A_TIME;
 
@@ -32,6 +35,7 @@ pub struct Kind {
 enum SetUp {
     Memory,
     Moving,
+    Encrypted,
     Mongodb,
     /// In the documents of Express' stores, by the name of the layout.
     Express(&'static str),
@@ -44,6 +48,7 @@ enum SetUp {
 pub const STORES: &[Kind] = &[
     Kind { name: "memory", in_turns: true, set_up: SetUp::Memory },
     Kind { name: "moving", in_turns: true, set_up: SetUp::Moving },
+    Kind { name: "encrypted", in_turns: true, set_up: SetUp::Encrypted },
     Kind { name: "sqlite", in_turns: false, set_up: SetUp::Sqlite },
     Kind { name: "mongodb", in_turns: false, set_up: SetUp::Mongodb },
     Kind { name: "express", in_turns: false, set_up: SetUp::Express("connect-mongodb-session") },
@@ -100,6 +105,7 @@ impl Source {
         Ok(match kind.set_up {
             SetUp::Memory => Source::new(|| Arc::new(MemoryStore::new())),
             SetUp::Moving => Source::new(|| Arc::new(Moving::new())),
+            SetUp::Encrypted => Source::new(encrypted),
             SetUp::Sqlite => sqlite().await?,
             SetUp::Mongodb => mongodb(None).await?,
             SetUp::Express(name) => {
@@ -154,6 +160,15 @@ impl Source {
             Made::Schema(schema) => run_on_postgres(&format!("DROP SCHEMA {schema} CASCADE")).await?,
         }
         Ok(())
+    }
+}
+
+/// Over a store whose calls take their turns as well. Never another seed: the order of turns is drawn from the history's own.
+fn encrypted() -> Arc<dyn Store> {
+    let store = Jittered::new(MemoryStore::new(), Rng::new(0), 0);
+    match DataKeys::new([1; 32]) {
+        Ok(keys) => Arc::new(EncryptedStore::new(store, keys)),
+        Err(error) => panic!("32 bytes are enough for a data key: {error}"),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
 };
 use mongodb::IndexModel;
 use mongodb::bson::{Bson, Document, RawBsonRef, RawDocumentBuf, doc};
@@ -23,6 +23,7 @@ use super::session::{COOKIE, KEYS};
 use super::text::TEXT_KEYS;
 use super::turnstile::{Turnstiles, pause};
 use super::update::Update;
+use crate::checkup;
 use crate::error::{self, Call};
 use crate::index::{self, GRACE, garbage, partial};
 use crate::place::Place;
@@ -330,6 +331,16 @@ impl Store for ExpressStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::new(self.within(async move {
+            checkup::checkup(&self.place, self.layout.own_id_field(), &[&self.layout.expires_key]).await
+        }))
     }
 }
 

@@ -4,6 +4,7 @@ mod layout;
 mod store;
 
 mod directory;
+mod export;
 mod statements;
 mod turnstile;
 

@@ -28,6 +28,8 @@ pub(crate) struct Statements {
     pub(crate) revoke: String,
     /// `$1` handle, `$2` limit.
     pub(crate) page: String,
+    /// `$1` id, `$2` limit.
+    pub(crate) export: String,
 }
 
 impl Statements {
@@ -89,6 +91,8 @@ impl Statements {
             list: format!("SELECT {row} FROM {table} WHERE {of_user}"),
             revoke: format!("DELETE FROM {table} WHERE sid = $1 AND {still_of_user} RETURNING 1"),
             page: format!("SELECT {row} FROM {table} WHERE {handle} > $1 ORDER BY {handle} LIMIT $2"),
+            // In the order of the primary key's own index.
+            export: format!("SELECT {row} FROM {table} WHERE sid > $1 ORDER BY sid LIMIT $2"),
         }
     }
 }

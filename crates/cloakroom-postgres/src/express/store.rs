@@ -6,7 +6,8 @@ use std::sync::Arc;
 use cloakroom::Timestamp;
 use cloakroom::record::{Expiry, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreFuture, Written,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
+    Written,
 };
 use tokio_postgres::Row;
 
@@ -17,6 +18,7 @@ use super::row::{self, Live, Reading, Stored};
 use super::statements::{self, Statements};
 use super::text::{self, KEYS};
 use super::turnstile::{Turnstiles, pause};
+use crate::checkup;
 use crate::error::Call;
 use crate::layout::{FIRST_VERSION, column};
 use crate::name::TableName;
@@ -298,6 +300,14 @@ impl Store for ExpressStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::new(self.server.within(checkup::checkup(&self.server, &self.name)))
     }
 }
 

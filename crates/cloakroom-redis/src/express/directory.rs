@@ -12,6 +12,7 @@ use super::ExpressStore;
 use super::text;
 use crate::error::Call;
 use crate::layout;
+use crate::scan::escaped;
 use crate::script::Request;
 
 /// So many keys are asked for at a time, and so many sessions read.
@@ -152,25 +153,5 @@ impl ExpressStore {
             }
         }
         Ok(first)
-    }
-}
-
-/// A text as a pattern that matches it alone.
-fn escaped(text: &str) -> String {
-    let mut pattern = String::new();
-    for letter in text.chars() {
-        if matches!(letter, '*' | '?' | '[' | ']' | '^' | '\\') {
-            pattern.push('\\');
-        }
-        pattern.push(letter);
-    }
-    pattern
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn a_prefix_is_no_pattern() {
-        assert_eq!(super::escaped("a*[b]?\\:"), "a\\*\\[b\\]\\?\\\\:");
     }
 }

@@ -3,6 +3,7 @@
 mod store;
 
 mod directory;
+mod export;
 mod rotation;
 
 mod layout;

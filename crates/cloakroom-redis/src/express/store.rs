@@ -7,12 +7,14 @@ use std::sync::Arc;
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreFuture, Written,
+    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
+    Written,
 };
 
 use super::layout::{ConnectRedis, KEYS};
 use super::text::{self, Next, Stored};
 use super::turnstile::{Turnstiles, pause};
+use crate::checkup;
 use crate::error::{Call, corrupt};
 use crate::layout::{self, Fields, millis};
 use crate::names;
@@ -37,6 +39,8 @@ pub struct ExpressStore {
 pub(super) struct Reading {
     /// The session, if Express can take it for one.
     pub(super) stored: Option<Stored>,
+    /// Whether there is a text that Express can't.
+    pub(super) is_broken: bool,
     pub(super) mark: Fields,
 }
 
@@ -71,6 +75,7 @@ impl ExpressStore {
         };
         let removal = layout::number(&answer.next().unwrap_or_default())?;
         let mark = Fields::read(answer.next().unwrap_or_default())?;
+        let is_there = text.is_some();
         let stored = match text.map(String::from_utf8) {
             None => None,
             Some(text) => {
@@ -81,7 +86,7 @@ impl ExpressStore {
                 stored
             }
         };
-        Ok(Reading { stored, mark })
+        Ok(Reading { is_broken: is_there && stored.is_none(), stored, mark })
     }
 
     /// The session of an id, if it lives.
@@ -90,7 +95,7 @@ impl ExpressStore {
     }
 
     async fn load_now(&self, key: &StoreKey, now: Timestamp) -> Result<Loaded, StoreError> {
-        let Reading { stored, mark } = self.read(key.plain(), now).await?;
+        let Reading { stored, mark, .. } = self.read(key.plain(), now).await?;
         if let Some(stored) = stored {
             return Ok(if stored.record().is_live(now) {
                 Loaded::Found(stored.found(key.plain())?)
@@ -254,6 +259,14 @@ impl Store for ExpressStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         Some(self)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::new(self.within(checkup::checkup(&self.place)))
     }
 }
 

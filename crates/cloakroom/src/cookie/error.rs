@@ -60,11 +60,11 @@ pub enum CookieErrorKind {
 }
 
 impl CookieError {
-    pub(super) fn new(kind: CookieErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(kind: CookieErrorKind, message: impl Into<Cow<'static, str>>) -> Self {
         Self { kind, message: message.into(), source: None }
     }
 
-    pub(super) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+    pub(crate) fn caused_by(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Box::new(source));
         self
     }

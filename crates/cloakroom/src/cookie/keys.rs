@@ -279,7 +279,7 @@ impl KeyRing {
     }
 
     /// For each secret its key for one purpose and one cookie, newest first.
-    pub(super) fn derive(&self, purpose: &str, name: &str) -> impl Iterator<Item = Result<[u8; 32], CookieError>> {
+    pub(crate) fn derive(&self, purpose: &str, name: &str) -> impl Iterator<Item = Result<[u8; 32], CookieError>> {
         self.keys.iter().map(move |key| {
             let mut derived = [0; 32];
             // A name holds no NUL, so no purpose and name can be taken for another pair.

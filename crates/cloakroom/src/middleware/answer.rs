@@ -3,6 +3,7 @@
 use http::header::{CACHE_CONTROL, Entry, RETRY_AFTER, SET_COOKIE, VARY};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
+use super::clear_site_data;
 use super::config::{Config, OnGone};
 use super::ticket;
 use crate::session::{CookieDue, Session, SessionError, SessionErrorKind};
@@ -29,7 +30,13 @@ pub(super) fn after_commit<B: Default>(
 ) -> Response<B> {
     let error = match committed {
         Ok(()) => match set_cookie(config, session, response.headers_mut()) {
-            Ok(()) => return response,
+            Ok(()) => {
+                if session.is_logged_out() {
+                    let begins_anew = matches!(session.cookie_due(), CookieDue::Issue(_));
+                    clear_site_data::write(&config.clear_site_data, begins_anew, response.headers_mut());
+                }
+                return response;
+            }
             Err(error) => {
                 tracing::error!(error = &error as &dyn std::error::Error, "a session cookie could not be written");
                 return instead(StatusCode::INTERNAL_SERVER_ERROR, None);
@@ -44,6 +51,10 @@ pub(super) fn after_commit<B: Default>(
             vary_by_cookie(response.headers_mut());
             return response;
         }
+        return instead_of(&error);
+    }
+    if error.kind() == SessionErrorKind::TooManySessions {
+        tracing::debug!("a log-in was denied: the user has as many sessions as may be");
         return instead_of(&error);
     }
     tracing::error!(error = &error as &dyn std::error::Error, "a session could not be written");
@@ -64,6 +75,7 @@ pub(crate) fn instead_of<B: Default>(error: &SessionError) -> Response<B> {
     let status = match error.kind() {
         Kind::Store | Kind::Contention | Kind::Unknown | Kind::ReadOnly => StatusCode::SERVICE_UNAVAILABLE,
         Kind::Gone => StatusCode::CONFLICT,
+        Kind::TooManySessions | Kind::NotFresh | Kind::NotLoggedIn | Kind::FormToken => StatusCode::FORBIDDEN,
         _ => StatusCode::INTERNAL_SERVER_ERROR,
     };
     instead(status, Some(error.kind()))

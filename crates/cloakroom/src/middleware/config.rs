@@ -3,16 +3,22 @@
 use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Extensions;
+
+use super::address::{AddressDetail, IpNetwork, ProxyHeader};
 use super::attributes::Attributes;
+use super::browser::Notes;
+use super::clear_site_data::ClearSiteData;
 use super::express::{COOKIE, ExpressOptions};
 use super::service::SessionLayer;
 use crate::clock::Clock;
 use crate::cookie::{CookieError, CookieName, KeyRing, Priority, SameSite, SetCookie};
 use crate::record::{Lifetime, Value, ValueError};
-use crate::session::{Breaker, Policy, Queues, Renewal, Settings};
+use crate::session::{Breaker, Epoch, FormKeys, Limit, Policy, Queues, Renewal, Settings, WhenFull};
 use crate::store::Store;
 
 /// What a layer knows, checked.
@@ -27,6 +33,10 @@ pub(crate) struct Config {
     pub(crate) on_outage: OnOutage,
     /// Whether it stands in for express-session: the cookie's end is the idle end, and its attributes are kept with each session.
     pub(crate) is_express: bool,
+    /// What is noted of each browser.
+    pub(super) notes: Notes,
+    /// What a browser is asked to forget at a log-out.
+    pub(super) clear_site_data: Vec<ClearSiteData>,
 }
 
 /// What the client gets if the session was gone when the handler's changes were to be written.
@@ -84,6 +94,10 @@ pub struct SessionLayerBuilder {
     on_gone: OnGone,
     on_outage: OnOutage,
     is_express: bool,
+    notes: Notes,
+    clear_site_data: Vec<ClearSiteData>,
+    limit: Option<Limit>,
+    global_revocation: bool,
 }
 
 const DEFAULT_NAME: CookieName = CookieName::from_static("__Host-sid");
@@ -107,6 +121,10 @@ impl SessionLayerBuilder {
             on_gone: OnGone::default(),
             on_outage: OnOutage::default(),
             is_express: false,
+            notes: Notes::default(),
+            clear_site_data: Vec::new(),
+            limit: None,
+            global_revocation: false,
         }
     }
 
@@ -246,6 +264,109 @@ impl SessionLayerBuilder {
         self
     }
 
+    /// Keeps what the browser calls itself with each session, at most 256 bytes of it (default: it is not kept), for the page that
+    /// shows a user their devices: [`Entry::user_agent`](crate::store::Entry::user_agent). It is written with a log-in or a
+    /// touch, in the same write.
+    pub fn keep_user_agent(mut self) -> SessionLayerBuilder {
+        self.notes.user_agent = true;
+        self
+    }
+
+    /// Keeps with each session where its last touch came from (default: [`AddressDetail::Off`], since an address is personal
+    /// data): [`Entry::address`](crate::store::Entry::address). It is the peer's address (see
+    /// [`peer_address`](SessionLayerBuilder::peer_address)), or what [trusted proxies](SessionLayerBuilder::trusted_proxies) tell.
+    pub fn keep_address(mut self, detail: AddressDetail) -> SessionLayerBuilder {
+        self.notes.addresses.detail = detail;
+        self
+    }
+
+    /// The proxies that are believed when they tell where a request comes from, and the header in which all of them do so
+    /// (default: none). The last address in it counts that is none of theirs; where that can't be read, no address is kept.
+    pub fn trusted_proxies(
+        mut self,
+        header: ProxyHeader,
+        proxies: impl IntoIterator<Item = IpNetwork>,
+    ) -> SessionLayerBuilder {
+        self.notes.addresses.header = header;
+        self.notes.addresses.proxies = proxies.into_iter().collect();
+        self
+    }
+
+    /// Where the address of the peer stands among a request's extensions (default: a [`PeerAddress`](crate::PeerAddress)).
+    ///
+    /// ```
+    /// use axum::extract::ConnectInfo;
+    /// use cloakroom::{AddressDetail, SessionLayer, cookie::KeyRing, store::MemoryStore};
+    /// use std::net::SocketAddr;
+    ///
+    /// // For axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+    /// let layer = SessionLayer::builder(MemoryStore::new(), KeyRing::generate()?)
+    ///     .keep_address(AddressDetail::Network)
+    ///     .peer_address(|extensions| extensions.get::<ConnectInfo<SocketAddr>>().map(|peer| peer.0.ip()))
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn peer_address(mut self, peer: fn(&Extensions) -> Option<IpAddr>) -> SessionLayerBuilder {
+        self.notes.addresses.peer = peer;
+        self
+    }
+
+    /// How many sessions a user may have at once, and what becomes of a log-in beyond that (default: any number). When all
+    /// log-ins have been answered at most `most` sessions live, also where they ran at once, in several processes. At least one.
+    ///
+    /// Each log-in asks the store's directory once more, and twice where it may be [denied](WhenFull::Deny). A denied log-in
+    /// leaves the session as it was, without what else was to be written with it; only where it has met others at the same
+    /// moment its session ends. So it is where the directory fails: the answer is a 503, and nobody has the ticket of the session,
+    /// though it may be counted until it expires. The order of log-ins is that of the processes' clocks.
+    ///
+    /// ```
+    /// use cloakroom::{SessionLayer, WhenFull, cookie::KeyRing, store::MemoryStore};
+    ///
+    /// let layer = SessionLayer::builder(MemoryStore::new(), KeyRing::generate()?)
+    ///     .session_limit(5, WhenFull::EndOldest)
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn session_limit(mut self, most: usize, when_full: WhenFull) -> SessionLayerBuilder {
+        self.limit = Some(Limit { most: most.max(1), when_full });
+        self
+    }
+
+    /// Gives a session a new id when it has had one for this long (default: never); a stolen ticket is then worthless after
+    /// that time, if its owner goes on. It happens at commit, of one request of those that run at once: the others, and those that
+    /// are under way with the old ticket, read as empty or are a 409 if they have changed something, as with every rotation. So
+    /// choose hours, or at least many minutes. Where the store's answer is lost for good, the browser may be left with the old
+    /// ticket: its user then logs in anew.
+    pub fn renew_id_after(mut self, age: Duration) -> SessionLayerBuilder {
+        self.policy.renew_id_after = Some(age);
+        self
+    }
+
+    /// Whether [`Sessions::revoke_everything`](crate::Sessions::revoke_everything) ends this layer's sessions (default: no).
+    /// It costs one more load in a second, of a record that is kept in the store under a reserved id. Where that can't be
+    /// loaded, no session can. Directories tell that record as a session of the user `cloakroom:end-of-all`; the layer's own
+    /// [`Sessions`](crate::Sessions) do not.
+    pub fn global_revocation(mut self, is_on: bool) -> SessionLayerBuilder {
+        self.global_revocation = is_on;
+        self
+    }
+
+    /// What a browser is asked to forget at a log-out, by the header `Clear-Site-Data` (default: nothing). A handler's own header
+    /// of that name stays.
+    ///
+    /// ```
+    /// use cloakroom::{ClearSiteData, SessionLayer, cookie::KeyRing, store::MemoryStore};
+    ///
+    /// let layer = SessionLayer::builder(MemoryStore::new(), KeyRing::generate()?)
+    ///     .clear_site_data([ClearSiteData::Cache, ClearSiteData::Storage])
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn clear_site_data(mut self, what: impl IntoIterator<Item = ClearSiteData>) -> SessionLayerBuilder {
+        self.clear_site_data = what.into_iter().collect();
+        self
+    }
+
     /// The clock that decides about expiry (default: the system's).
     pub fn clock(mut self, clock: Clock) -> SessionLayerBuilder {
         self.clock = clock;
@@ -257,15 +378,19 @@ impl SessionLayerBuilder {
     /// # Errors
     ///
     /// If browsers would refuse the session cookie, or a timeout is zero (or below a millisecond), or the idle timeout is longer
-    /// than the absolute one.
+    /// than the absolute one, or sessions are limited and the store has no directory.
     pub fn build(self) -> Result<SessionLayer, ConfigError> {
         let Policy { idle, absolute, .. } = self.policy;
         // Stores count in milliseconds.
-        if idle.as_millis() == 0 || self.deadline.is_zero() {
+        let is_zero = |time: Duration| time.as_millis() == 0;
+        if is_zero(idle) || self.deadline.is_zero() || self.policy.renew_id_after.is_some_and(is_zero) {
             return Err(ConfigError(Fault::ZeroTimeout));
         }
         if idle > absolute {
             return Err(ConfigError(Fault::IdleBeyondAbsolute));
+        }
+        if self.limit.is_some() && self.store.directory().is_none() {
+            return Err(ConfigError(Fault::NoDirectory));
         }
         let cookie = self.cookie().map_err(|error| ConfigError(Fault::Cookie(error)))?;
         let mut policy = self.policy;
@@ -276,6 +401,7 @@ impl SessionLayerBuilder {
         let kept = self.is_express.then(|| Value::serialize(&self.attributes.to_express())).transpose();
         let kept = kept.map_err(|error| ConfigError(Fault::Kept(error)))?;
         let metadata = Arc::new(kept.into_iter().map(|attributes| (COOKIE, attributes)).collect());
+        let form_keys = FormKeys::new(&self.keys).map_err(|error| ConfigError(Fault::Keys(error)))?;
         let settings = Settings {
             store: self.store,
             clock: self.clock,
@@ -284,6 +410,9 @@ impl SessionLayerBuilder {
             deadline: self.deadline,
             breaker: Breaker::new(),
             queues: Queues::default(),
+            epoch: self.global_revocation.then(Epoch::default),
+            limit: self.limit,
+            form_keys,
         };
         let config = Config {
             settings: Arc::new(settings),
@@ -293,6 +422,8 @@ impl SessionLayerBuilder {
             on_gone: self.on_gone,
             on_outage: self.on_outage,
             is_express: self.is_express,
+            notes: self.notes,
+            clear_site_data: self.clear_site_data,
         };
         Ok(SessionLayer::from_config(config))
     }
@@ -316,17 +447,21 @@ pub struct ConfigError(Fault);
 enum Fault {
     Cookie(CookieError),
     Kept(ValueError),
+    Keys(CookieError),
     ZeroTimeout,
     IdleBeyondAbsolute,
+    NoDirectory,
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
+            Fault::Keys(_) => "the key ring gives no keys for form tokens",
             Fault::Kept(_) => "the cookie's attributes can't be kept with the sessions",
             Fault::Cookie(_) => "browsers would refuse this session cookie",
             Fault::ZeroTimeout => "a timeout of zero would end each session at once",
             Fault::IdleBeyondAbsolute => "the idle timeout is longer than the absolute timeout",
+            Fault::NoDirectory => "the store can't look up sessions by user, so they can't be limited",
         })
     }
 }
@@ -334,9 +469,9 @@ impl fmt::Display for ConfigError {
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         match &self.0 {
-            Fault::Cookie(error) => Some(error),
+            Fault::Cookie(error) | Fault::Keys(error) => Some(error),
             Fault::Kept(error) => Some(error),
-            Fault::ZeroTimeout | Fault::IdleBeyondAbsolute => None,
+            Fault::ZeroTimeout | Fault::IdleBeyondAbsolute | Fault::NoDirectory => None,
         }
     }
 }

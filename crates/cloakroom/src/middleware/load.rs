@@ -9,7 +9,7 @@ use http::{Extensions, HeaderMap, Request};
 use super::config::{Config, OnOutage};
 use super::ticket::{self, Valid};
 use crate::clock::Timestamp;
-use crate::session::{Elapsed, Session, SessionError, SessionErrorKind};
+use crate::session::{Elapsed, EndOfAll, Session, SessionError, SessionErrorKind};
 use crate::store::{Answer, Loaded, StoreError};
 
 /// The place of a request's session, which is loaded when somebody asks for it.
@@ -44,9 +44,16 @@ impl Slot {
 
     /// The session, loaded if nobody has asked for it before. Who asks at the same time may make the store load twice, but all
     /// get the same session.
-    fn session<'a>(&'a self, headers: &HeaderMap) -> Answer<'a, Result<Session, SessionError>> {
+    fn session<'a>(
+        &'a self,
+        extensions: &Extensions,
+        headers: &HeaderMap,
+    ) -> Answer<'a, Result<Session, SessionError>> {
         if self.session.is_loaded() {
             return Answer::ready(Ok(self.session.clone()));
+        }
+        if !self.config.notes.is_nothing() {
+            self.session.note(|| self.config.notes.of(extensions, headers));
         }
         let settings = &self.config.settings;
         let Some(ticket) = self.ticket.get_or_init(|| ticket::find(&self.config, headers)) else {
@@ -54,6 +61,13 @@ impl Slot {
             return Answer::ready(Ok(self.session.clone()));
         };
         let now = settings.clock.now();
+        let Some(end) = settings.known_end_of_all(now) else {
+            return Answer::wait_for(self.wait_to_load(async move {
+                let end = settings.end_of_all(now).await?;
+                let first = settings.ask(|store| store.load(&ticket.key, now)).await?;
+                self.load_first_living(ticket, end, first, now).await
+            }));
+        };
         let first = match settings.breaker.admit() {
             Ok(()) => settings.store.load(&ticket.key, now).into_answer(),
             Err(away) => return Answer::ready(self.failed(away)),
@@ -63,18 +77,26 @@ impl Slot {
                 let first = first.into_inner();
                 settings.breaker.heard(&first);
                 Answer::ready(match first {
-                    Ok(loaded) => Ok(self.loaded(ticket, loaded)),
+                    Ok(loaded) => Ok(self.loaded(ticket, end.without_ended(loaded))),
                     Err(error) => self.failed(error),
                 })
             }
-            first => Answer::wait_for(async move {
-                let loading = pin!(self.load_first_living(ticket, first, now));
-                let loading = self.session.patience().wait_for(loading).await;
-                match loading.unwrap_or_else(|Elapsed| Err(settings.timed_out())) {
-                    Ok((ticket, loaded)) => Ok(self.loaded(ticket, loaded)),
-                    Err(error) => self.failed(error),
-                }
-            }),
+            first => Answer::wait_for(self.wait_to_load(async move {
+                let first = first.await;
+                settings.breaker.heard(&first);
+                self.load_first_living(ticket, end, first?, now).await
+            })),
+        }
+    }
+
+    async fn wait_to_load<'a>(
+        &'a self,
+        loading: impl Future<Output = Result<(&'a Valid, Loaded), StoreError>>,
+    ) -> Result<Session, SessionError> {
+        let loading = self.session.patience().wait_for(pin!(loading)).await;
+        match loading.unwrap_or_else(|Elapsed| Err(self.config.settings.timed_out())) {
+            Ok((ticket, loaded)) => Ok(self.loaded(ticket, loaded)),
+            Err(error) => self.failed(error),
         }
     }
 
@@ -82,22 +104,21 @@ impl Slot {
     async fn load_first_living<'a>(
         &'a self,
         mut ticket: &'a Valid,
-        first: Answer<'a, Result<Loaded, StoreError>>,
+        end: EndOfAll,
+        mut loaded: Loaded,
         now: Timestamp,
     ) -> Result<(&'a Valid, Loaded), StoreError> {
         let settings = &self.config.settings;
-        let mut loaded = first.await;
-        settings.breaker.heard(&loaded);
         let mut superseded = false;
         loop {
-            let answer = loaded?;
+            let answer = end.without_ended(loaded);
             superseded |= matches!(answer, Loaded::Superseded);
             match (&answer, &ticket.next) {
                 (Loaded::Superseded | Loaded::Missing, Some(next)) => ticket = next,
                 (Loaded::Missing, None) if superseded => return Ok((ticket, Loaded::Superseded)),
                 _ => return Ok((ticket, answer)),
             }
-            loaded = settings.ask(|store| store.load(&ticket.key, now)).await;
+            loaded = settings.ask(|store| store.load(&ticket.key, now)).await?;
         }
     }
 
@@ -146,7 +167,7 @@ impl Session {
 
 fn find<'a>(extensions: &'a Extensions, headers: &HeaderMap) -> Answer<'a, Result<Session, SessionError>> {
     match extensions.get::<Slot>() {
-        Some(slot) => slot.session(headers),
+        Some(slot) => slot.session(extensions, headers),
         None => Answer::ready(Err(SessionError::new(SessionErrorKind::MissingLayer))),
     }
 }

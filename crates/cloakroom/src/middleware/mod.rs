@@ -4,8 +4,11 @@
 //! [`load`] read the [`ticket`] and ask the store; when the response is ready the [`future`] commits what has changed, and the
 //! [`answer`] decides what the client gets.
 
+mod address;
 mod answer;
 mod attributes;
+mod browser;
+mod clear_site_data;
 mod config;
 mod express;
 mod future;
@@ -13,6 +16,8 @@ mod load;
 mod service;
 mod ticket;
 
+pub use address::{AddressDetail, IpNetwork, IpNetworkError, PeerAddress, ProxyHeader};
+pub use clear_site_data::ClearSiteData;
 pub use config::{ConfigError, OnGone, OnOutage, SessionLayerBuilder};
 pub use express::ExpressOptions;
 pub use future::ResponseFuture;

@@ -12,6 +12,7 @@ use super::express::ExpressOptions;
 use super::future::ResponseFuture;
 use super::load::Slot;
 use crate::cookie::KeyRing;
+use crate::session::Sessions;
 use crate::store::Store;
 
 /// The middleware: gives each request its [`Session`](crate::Session), and keeps what the handler has changed in it.
@@ -70,6 +71,11 @@ impl SessionLayer {
     /// Where a session is kept with cookie attributes of its own, as Express keeps them, its cookie is sent with these.
     pub fn express(store: impl Store, options: ExpressOptions) -> SessionLayerBuilder {
         SessionLayerBuilder::express(Arc::new(store), options)
+    }
+
+    /// Its sessions, to be seen and ended without a request: for jobs, websockets and admin pages.
+    pub fn sessions(&self) -> Sessions {
+        Sessions::new(self.config.settings.clone())
     }
 
     pub(super) fn from_config(config: Config) -> SessionLayer {

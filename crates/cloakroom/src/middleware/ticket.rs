@@ -10,7 +10,7 @@ use super::config::Config;
 use super::express::COOKIE;
 use crate::cookie::{self, CookieError, CookieValue, SetCookie};
 use crate::record::{Data, SessionId, StoreKey};
-use crate::session::Ticket;
+use crate::session::{RESERVED_ID, Ticket};
 
 /// How many cookies of the name are tried. A browser sends several where cookies of other paths or domains have the same
 /// name; but whoever can set cookies for a sibling domain can send many, and the valid one must count wherever it stands. So
@@ -59,7 +59,8 @@ fn verify<'a>(config: &Config, raw: &'a [u8]) -> Option<(Cow<'a, str>, usize)> {
             (Cow::Owned(id.to_owned()), key_number)
         }
     };
-    (!id.is_empty()).then_some((id, key_number))
+    // What the library keeps for itself is no session, whoever has signed its id.
+    (!id.is_empty() && id != RESERVED_ID).then_some((id, key_number))
 }
 
 /// The id and the signature of a ticket as nearly all are: no escape in the id, so that it needs no decoding.

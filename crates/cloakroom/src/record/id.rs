@@ -31,11 +31,9 @@ impl SessionId {
     ///
     /// If the operating system gives no random bytes.
     pub fn generate() -> Result<SessionId, IdError> {
-        let mut bytes = [0_u8; 32];
-        getrandom::fill(&mut bytes).map_err(|source| IdError(Reason::Random(source)))?;
         let mut text = [0_u8; LENGTH];
         // Never fails: 32 bytes are 43 characters.
-        let _written = URL_SAFE_NO_PAD.encode_slice(bytes, &mut text);
+        let _written = URL_SAFE_NO_PAD.encode_slice(random::<32>()?, &mut text);
         Ok(SessionId(Text::InPlace(text)))
     }
 
@@ -63,6 +61,13 @@ impl SessionId {
             Text::Shared(text) => text.as_bytes(),
         }
     }
+}
+
+/// Random bytes from the operating system.
+pub(crate) fn random<const N: usize>() -> Result<[u8; N], IdError> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|source| IdError(Reason::Random(source)))?;
+    Ok(bytes)
 }
 
 impl fmt::Debug for SessionId {
@@ -93,8 +98,21 @@ impl StoreKey {
     }
 
     /// The session id itself: a credential. Never log it.
+    ///
+    /// Empty where a record is moved that was known by its digest alone. Only a store that keeps
+    /// [digests](crate::store::Names::Digests) is asked with such a key.
     pub fn plain(&self) -> &str {
         self.0.id.expose()
+    }
+
+    /// A key by its digest alone.
+    pub(crate) fn from_digest(digest: [u8; 32]) -> StoreKey {
+        StoreKey(Arc::new(Named { id: SessionId::from_ticket(""), digest: OnceLock::from(digest) }))
+    }
+
+    /// Whether it knows more than a digest: no id is empty.
+    pub(crate) fn has_id(&self) -> bool {
+        !self.as_bytes().is_empty()
     }
 
     /// The key of a new random id.
@@ -120,7 +138,7 @@ impl From<SessionId> for StoreKey {
 
 impl PartialEq for StoreKey {
     fn eq(&self, other: &StoreKey) -> bool {
-        self.0.id == other.0.id
+        self.0.id == other.0.id && (self.has_id() || self.digest() == other.digest())
     }
 }
 
@@ -252,6 +270,13 @@ pub struct IdError(Reason);
 enum Reason {
     Random(getrandom::Error),
     UserLength(usize),
+    Empty,
+}
+
+impl IdError {
+    pub(crate) fn empty() -> IdError {
+        IdError(Reason::Empty)
+    }
 }
 
 impl fmt::Display for IdError {
@@ -259,6 +284,7 @@ impl fmt::Display for IdError {
         match self.0 {
             Reason::Random(_) => f.write_str("the operating system gives no random bytes"),
             Reason::UserLength(length) => write!(f, "a user id has 1 to 256 bytes, not {length}"),
+            Reason::Empty => f.write_str("a session id is not empty"),
         }
     }
 }
@@ -273,7 +299,7 @@ impl std::error::Error for IdError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match &self.0 {
             Reason::Random(source) => Some(source),
-            Reason::UserLength(_) => None,
+            Reason::UserLength(_) | Reason::Empty => None,
         }
     }
 }
@@ -300,6 +326,14 @@ mod tests {
             assert_eq!(StoreKey::from(id).digest()[..], Sha256::digest(text)[..]);
         }
         assert_eq!(SessionId::from_ticket(own.expose()), own);
+    }
+
+    #[test]
+    fn a_key_of_a_digest_alone_is_told_from_others() {
+        let whole = StoreKey::generate().unwrap();
+        let key = StoreKey::from_digest(*whole.digest());
+        assert_eq!((key.digest(), key.plain(), key.has_id(), whole.has_id()), (whole.digest(), "", false, true));
+        assert!(key == StoreKey::from_digest(*whole.digest()) && key != StoreKey::from_digest([0; 32]));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! What a store keeps: a [`Record`] under a [`StoreKey`], and the [`Patch`] that changes it.
 
 mod data;
+pub(crate) mod facts;
 mod finite;
 mod id;
 mod patch;
 mod value;
 
 pub use data::Data;
+pub(crate) use id::random;
 pub use id::{Handle, IdError, SessionId, StoreKey, UserId};
 pub(crate) use patch::sum;
 pub use patch::{Change, Expiry, Numbers, Patch, WrongType};

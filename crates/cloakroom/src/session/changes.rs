@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::error::SessionError;
 use super::policy::Remember;
+use crate::record::facts::Proof;
 use crate::record::{Change, Data, Patch, UserId, Value, WrongType, sum};
 
 /// The bytes that a number may come to take.
@@ -26,22 +27,36 @@ pub(super) struct Intent {
     pub(super) patch: Patch,
     /// The session is to have a new id.
     pub(super) rotate: bool,
-    /// The absolute end and the lifetime are to begin anew: somebody logs in.
-    pub(super) renew: bool,
+    /// Somebody has proved who they are; a log-in begins the absolute end and the lifetime anew.
+    pub(super) proof: Option<Proof>,
     pub(super) remember: Option<Remember>,
+    /// It does no more than what is noted by the way, and nobody misses it where the session has ended.
+    pub(super) is_by_the_way: bool,
 }
 
 impl Intent {
     pub(super) fn is_empty(&self) -> bool {
-        self.patch.is_empty() && !self.rotate && !self.renew && self.remember.is_none()
+        self.patch.is_empty() && !self.rotate && self.proof.is_none() && self.remember.is_none()
+    }
+
+    /// Whether the session's life begins anew.
+    pub(super) fn renews(&self) -> bool {
+        matches!(self.proof, Some(Proof::LogIn(_))) || self.remember.is_some()
     }
 
     /// Makes it this and then `later`.
     fn then(&mut self, later: Intent) -> Result<(), WrongType> {
         self.rotate |= later.rotate;
-        self.renew |= later.renew;
+        self.prove(later.proof);
         self.remember = later.remember.or(self.remember);
         self.patch.then(later.patch)
+    }
+
+    pub(super) fn prove(&mut self, later: Option<Proof>) {
+        self.proof = match (self.proof.take(), later) {
+            (Some(proof), Some(later)) => Some(proof.then(later)),
+            (proof, later) => later.or(proof),
+        };
     }
 }
 
@@ -65,8 +80,30 @@ impl Changes {
         self.pending = None;
     }
 
+    /// Whether somebody has just proved who they are, and that is not known to be stored.
+    pub(super) fn has_proof(&self) -> bool {
+        [&self.pending, &self.in_flight].into_iter().flatten().any(|intent| intent.proof.is_some())
+    }
+
+    /// Who logs in with the next write.
+    pub(super) fn logging_in(&self) -> Option<&UserId> {
+        let intent = self.pending.as_ref().filter(|intent| matches!(intent.proof, Some(Proof::LogIn(_))))?;
+        intent.patch.user.as_ref()
+    }
+
     pub(super) fn user(&self) -> Option<&UserId> {
         [&self.pending, &self.in_flight].into_iter().flatten().find_map(|intent| intent.patch.user.as_ref())
+    }
+
+    /// The metadata over the stored one.
+    pub(super) fn metadata(&self, mut stored: Arc<Data>) -> Arc<Data> {
+        for (key, value) in self.layers().flat_map(Patch::metadata) {
+            match value {
+                Some(value) => drop(Arc::make_mut(&mut stored).insert(key.clone(), value.clone())),
+                None => drop(Arc::make_mut(&mut stored).remove(key)),
+            }
+        }
+        stored
     }
 
     /// The value of a key over the stored one.

@@ -73,12 +73,12 @@ pub(super) async fn back_off(attempt: u32) {
 }
 
 #[cfg(feature = "tokio")]
-async fn pause(moment: Duration) {
+pub(super) async fn pause(moment: Duration) {
     tokio::time::sleep(moment).await;
 }
 
 #[cfg(not(feature = "tokio"))]
-async fn pause(_: Duration) {
+pub(super) async fn pause(_: Duration) {
     let mut yielded = false;
     std::future::poll_fn(|cx| {
         if yielded {

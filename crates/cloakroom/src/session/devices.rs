@@ -1,12 +1,10 @@
 //! A user's other sessions, seen from one of them.
 
-use std::pin::pin;
-
 use super::Session;
-use super::deadline::Elapsed;
 use super::error::{SessionError, SessionErrorKind as Kind};
+use super::listing::Listing;
 use crate::record::{Handle, UserId};
-use crate::store::{Directory, Entry, Loaded, StoreFuture};
+use crate::store::{Entry, Loaded};
 
 /// One of a user's sessions, as a devices page shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,8 +27,7 @@ impl Session {
     /// pending is written first.
     pub async fn devices(&self) -> Result<Vec<Device>, SessionError> {
         let Some(user) = self.settled_user().await? else { return Ok(Vec::new()) };
-        let now = self.0.settings.clock.now();
-        let entries = self.ask(self.directory()?.list(&user, now)).await?;
+        let entries = self.listing().list(&user).await?;
         let mine = self.handle();
         let device = |entry: Entry| Device { is_current: Some(&entry.handle) == mine.as_ref(), entry };
         Ok(entries.into_iter().map(device).collect())
@@ -49,7 +46,7 @@ impl Session {
             return Ok(false);
         }
         self.check_live().await?;
-        self.ask(self.directory()?.revoke(&user, handle, self.0.settings.clock.now())).await
+        self.listing().revoke(&user, handle).await
     }
 
     /// Ends all other sessions of this session's user; tells how many.
@@ -61,7 +58,7 @@ impl Session {
         let Some(user) = self.settled_user().await? else { return Ok(0) };
         let mine = self.handle();
         self.check_live().await?;
-        self.ask(self.directory()?.revoke_all(&user, mine.as_ref(), self.0.settings.clock.now())).await
+        self.listing().revoke_all(&user, mine.as_ref()).await
     }
 
     /// The user that the stored session is bound to. A log-in or a log-out that is still pending is written first: until then
@@ -76,7 +73,13 @@ impl Session {
     /// That nobody has ended this session meanwhile: who was signed out must not sign out others.
     async fn check_live(&self) -> Result<(), SessionError> {
         let Some(key) = self.0.state().live().map(|live| live.key.clone()) else { return Ok(()) };
-        match self.ask(self.0.settings.store.load_fresh(&key, self.now())).await? {
+        let settings = &self.0.settings;
+        let loading = async {
+            let now = settings.clock.now();
+            let end = settings.end_of_all(now).await?;
+            Ok(end.without_ended(settings.ask(|store| store.load_fresh(&key, now)).await?))
+        };
+        match self.listing().wait_for(loading).await? {
             Loaded::Found(_) => Ok(()),
             Loaded::Superseded | Loaded::Missing => Err(SessionError::new(Kind::Gone)),
         }
@@ -86,15 +89,7 @@ impl Session {
         self.0.state().live()?.record.user.clone()
     }
 
-    fn directory(&self) -> Result<&dyn Directory, SessionError> {
-        self.0.settings.store.directory().ok_or_else(|| SessionError::new(Kind::NoDirectory))
-    }
-
-    async fn ask<T>(&self, answer: StoreFuture<'_, T>) -> Result<T, SessionError> {
-        let settings = &self.0.settings;
-        match self.0.patience.wait_for(pin!(settings.ask(|_| answer))).await {
-            Ok(answer) => Ok(answer?),
-            Err(Elapsed) => Err(settings.timed_out().into()),
-        }
+    fn listing(&self) -> Listing<'_> {
+        Listing { settings: &self.0.settings, patience: Some(self.patience()) }
     }
 }

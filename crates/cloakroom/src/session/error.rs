@@ -8,8 +8,10 @@ use crate::store::StoreError;
 
 /// Why a session could not be loaded, read or changed. Its text tells no id and no value.
 ///
-/// As an axum rejection or response it is 503 with `Retry-After` where the store failed, 409 where the session is gone,
-/// and 500 otherwise.
+/// As an axum rejection or response it is 503 with `Retry-After` where the store failed, 409 where the session is gone, 403
+/// where the user may not ([`TooManySessions`](SessionErrorKind::TooManySessions), [`NotFresh`](SessionErrorKind::NotFresh),
+/// [`NotLoggedIn`](SessionErrorKind::NotLoggedIn)) or a form token is wrong, and 500 otherwise. The response carries the kind as an extension, for a layer
+/// that wants to answer otherwise.
 #[derive(Debug)]
 pub struct SessionError {
     kind: SessionErrorKind,
@@ -38,17 +40,31 @@ pub enum SessionErrorKind {
     ReadOnly,
     /// A value can't be kept, or is of another type than was asked for; the source is the `ValueError`.
     Value,
-    /// The store can't keep a key of this name, or a value with such a key in it (see
+    /// A key of this name is the library's own (those that begin with `cloakroom:`), or the store can't keep it, or a value with such a key in it (see
     /// [`KeyRules`](crate::store::KeyRules)).
     KeyRefused,
     /// A number was to be added to what is no integer, or the sum would leave `i64`.
     WrongType,
-    /// The session would grow beyond its size limit.
+    /// The session would grow beyond its size limit; or a name, a text or a label is longer than it may be.
     TooLarge,
     /// A user id, or a new session id, could not be made; the source is the `IdError`.
     Id,
     /// The store can't list or revoke sessions by user: it has no directory.
     NoDirectory,
+    /// A log-in by a user who has as many sessions as may be
+    /// ([`session_limit`](crate::SessionLayerBuilder::session_limit)). It is a 403 and no 409: to try again does not help before
+    /// another session has ended.
+    TooManySessions,
+    /// Nobody is logged in, so nobody can have been authenticated again.
+    NotLoggedIn,
+    /// The user proved who they are too long ago.
+    NotFresh,
+    /// The layer does not look for the end of all sessions
+    /// ([`global_revocation`](crate::SessionLayerBuilder::global_revocation)).
+    NoGlobalRevocation,
+    /// The request brought no form token of this session (see
+    /// [`verify_form_token`](crate::Session::verify_form_token)).
+    FormToken,
 }
 
 use SessionErrorKind as Kind;
@@ -92,11 +108,16 @@ impl fmt::Display for SessionError {
             Kind::Unknown => "an earlier write of this session has failed or was cancelled half-way",
             Kind::ReadOnly => "the session store is away: nothing of the session can be changed",
             Kind::Value => "a session value can't be kept or read",
-            Kind::KeyRefused => "the session store can't keep a key of this name",
+            Kind::KeyRefused => "a session can't have a key of this name",
             Kind::WrongType => "only an integer of the session can be added to, within the range of i64",
-            Kind::TooLarge => "the session would grow beyond its size limit",
+            Kind::TooLarge => "the session, or a text of it, would grow beyond its size limit",
             Kind::Id => "an id could not be made",
             Kind::NoDirectory => "the session store can't look up sessions by user",
+            Kind::TooManySessions => "the user has as many sessions as may be",
+            Kind::NotLoggedIn => "nobody is logged in",
+            Kind::NotFresh => "the user proved who they are too long ago",
+            Kind::NoGlobalRevocation => "the layer does not look for the end of all sessions",
+            Kind::FormToken => "the request has no form token of this session",
         })?;
         match &self.key {
             Some(key) => write!(f, " (key {key:?})"),

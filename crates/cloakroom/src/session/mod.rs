@@ -4,23 +4,40 @@ mod breaker;
 mod changes;
 mod deadline;
 mod devices;
+mod epoch;
 mod error;
+mod flash;
+mod form_token;
+mod grant;
 mod key;
+mod limit;
+mod listing;
+mod login;
+mod metadata;
 mod policy;
 mod queue;
+mod sessions;
 mod settings;
 mod state;
 mod write;
 
 pub use devices::Device;
 pub use error::{SessionError, SessionErrorKind};
+pub use flash::{Flash, FlashKind};
+pub use form_token::FormToken;
 pub use key::{AsKey, Key};
+pub use limit::WhenFull;
+pub use sessions::{Page, Sessions};
 
 pub(crate) use breaker::Breaker;
 pub(crate) use deadline::{Elapsed, Patience};
+pub(crate) use epoch::{EndOfAll, Epoch, RESERVED_ID};
+pub(crate) use form_token::FormKeys;
+pub(crate) use limit::Limit;
 pub(crate) use policy::{Policy, Renewal};
 pub(crate) use queue::Queues;
 pub(crate) use settings::Settings;
+pub(crate) use state::Noted;
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -33,7 +50,7 @@ use serde::de::DeserializeOwned;
 use self::policy::Remember;
 use self::state::{Live, Own, State, TicketDue};
 use crate::clock::Timestamp;
-use crate::record::{Data, Handle, IdError, Lifetime, StoreKey, UserId, Value};
+use crate::record::{Data, Handle, Lifetime, StoreKey, Value};
 use crate::store::Found;
 
 /// The session of one request: values of one browser, kept on the server.
@@ -48,8 +65,9 @@ use crate::store::Found;
 /// | written at commit, in one write | written at once, with all that is pending |
 /// |---|---|
 /// | `insert`, `remove`, `take`, `add`, `clear` | `increment`, `update`, `modify` |
-/// | `log_in`, `remember`, `until_browser_closes` | `save`, `rotate` |
-/// | `destroy`, `log_out` | |
+/// | `log_in`, `reauthenticated`, `remember`, `until_browser_closes` | `save`, `rotate`, `log_out_others` |
+/// | `destroy`, `log_out` | `take_grant` |
+/// | `set_label`, `set_metadata`, `grant`, `flash`, `take_flashes` | `form_token`, where it needs a new id |
 ///
 /// Clones are the same session. After a write that failed and had carried other changes along, all further changes are errors
 /// of the kind [`Unknown`](SessionErrorKind::Unknown), and the response is a 503.
@@ -72,6 +90,8 @@ struct Inner {
     patience: Patience,
     /// None until the session is loaded.
     state: OnceLock<Mutex<State>>,
+    /// What the layer notes of the request's browser.
+    noted: OnceLock<Arc<Noted>>,
     /// Writes go one after the other.
     turn: tokio::sync::Mutex<()>,
     /// The response has left: a session that is loaded now can't be committed.
@@ -95,9 +115,9 @@ impl Session {
         !matches!(self.0.state().value(key.as_ref()), Ok(None))
     }
 
-    /// The keys, sorted.
+    /// The keys, sorted. The library's own, which begin with `cloakroom:`, are not told.
     pub fn keys(&self) -> Vec<Arc<str>> {
-        self.0.state().keys()
+        self.0.state().keys().into_iter().filter(|key| !is_ours(key)).collect()
     }
 
     /// Sets a key.
@@ -105,10 +125,12 @@ impl Session {
     /// # Errors
     ///
     /// [`Value`](SessionErrorKind::Value) if the value can't be kept as it is (see [`Value`](crate::record::Value)),
+    /// [`KeyRefused`](SessionErrorKind::KeyRefused) if a session can have no key of this name,
     /// [`TooLarge`](SessionErrorKind::TooLarge) if the session would grow beyond its limit,
     /// [`Closed`](SessionErrorKind::Closed) after the response has left.
     pub fn insert<T: Serialize>(&self, key: impl AsKey<T>, value: T) -> Result<(), SessionError> {
         let name = key.name();
+        check_name(name)?;
         let value = Value::serialize(&value).map_err(|error| SessionError::from(error).of_key(name))?;
         self.0.state().set(name, value)
     }
@@ -146,6 +168,7 @@ impl Session {
     /// else as [`insert`](Session::insert).
     pub fn add(&self, key: impl AsRef<str>, by: i64) -> Result<(), SessionError> {
         let key = key.as_ref();
+        check_name(key)?;
         self.0.state().add(key, by).map_err(|error| error.of_key(key))
     }
 
@@ -168,6 +191,7 @@ impl Session {
     /// has ended meanwhile, [`Store`](SessionErrorKind::Store) if the store fails.
     pub async fn increment(&self, key: impl AsRef<str>, by: i64) -> Result<i64, SessionError> {
         let key: Arc<str> = key.as_ref().into();
+        check_name(&key)?;
         let number =
             boxed(self.0.write(Own::Add { key: key.clone(), by })).await.map_err(|error| error.of_key(&key))?;
         number.ok_or_else(|| SessionError::new(SessionErrorKind::WrongType).of_key(&key))
@@ -200,11 +224,12 @@ impl Session {
         F: FnMut(Option<T>) -> T,
     {
         let key: Arc<str> = key.name().into();
+        check_name(&key)?;
         let name = key.clone();
         let compute = move |value: Option<Value>| {
             let new = f(read(&name, value.as_ref())?);
             let value = Value::serialize(&new).map_err(|error| SessionError::from(error).of_key(&name))?;
-            Ok((value, new))
+            Ok((Some(value), new))
         };
         boxed(self.0.replace(key, compute)).await
     }
@@ -235,12 +260,13 @@ impl Session {
         F: FnMut(&mut T) -> R,
     {
         let key: Arc<str> = key.name().into();
+        check_name(&key)?;
         let name = key.clone();
         let compute = move |value: Option<Value>| {
             let mut new: T = read(&name, value.as_ref())?.unwrap_or_default();
             let result = f(&mut new);
             let value = Value::serialize(&new).map_err(|error| SessionError::from(error).of_key(&name))?;
-            Ok((value, result))
+            Ok((Some(value), result))
         };
         boxed(self.0.replace(key, compute)).await
     }
@@ -281,34 +307,6 @@ impl Session {
     /// [`Closed`](SessionErrorKind::Closed) after the response has left.
     pub fn destroy(&self) -> Result<(), SessionError> {
         self.0.state().destroy()
-    }
-
-    /// Binds the session to a user: it keeps its data, gets a new id, and its absolute end and lifetime begin anew.
-    ///
-    /// The data of an anonymous visitor, such as a cart, becomes the user's. The data of *another* user does not: it is
-    /// removed.
-    ///
-    /// # Errors
-    ///
-    /// [`Id`](SessionErrorKind::Id) if the user id is empty or longer than 256 bytes, and
-    /// [`Closed`](SessionErrorKind::Closed) after the response has left.
-    pub fn log_in(&self, user: impl TryInto<UserId, Error: Into<IdError>>) -> Result<(), SessionError> {
-        let user = user.try_into().map_err(|error| SessionError::from(error.into()))?;
-        self.0.state().log_in(user)
-    }
-
-    /// Ends the session: what [`destroy`](Session::destroy) does.
-    ///
-    /// # Errors
-    ///
-    /// As [`destroy`](Session::destroy).
-    pub fn log_out(&self) -> Result<(), SessionError> {
-        self.destroy()
-    }
-
-    /// Whose session it is; none while nobody has logged in.
-    pub fn user(&self) -> Option<UserId> {
-        self.0.state().user().cloned()
     }
 
     /// "Remember me": this session lives through idle times of `idle`, ends `absolute` from now on at the latest, and its
@@ -373,6 +371,7 @@ impl Session {
             patience: Patience::new(settings.deadline),
             settings,
             state: OnceLock::new(),
+            noted: OnceLock::new(),
             turn: tokio::sync::Mutex::new(()),
             has_left: AtomicBool::new(false),
         }))
@@ -380,6 +379,11 @@ impl Session {
 
     pub(crate) fn is_loaded(&self) -> bool {
         self.0.state.get().is_some()
+    }
+
+    /// What the layer notes of the request's browser, to be told before the session is loaded.
+    pub(crate) fn note(&self, noted: impl FnOnce() -> Noted) {
+        self.0.noted.get_or_init(|| Arc::new(noted()));
     }
 
     /// Nothing is stored of it yet. `superseded`: the ticket's session was rotated away a moment ago.
@@ -400,7 +404,11 @@ impl Session {
     }
 
     fn load(&self, state: impl FnOnce(Policy) -> State) {
-        self.0.state.get_or_init(|| Mutex::new(state(self.0.settings.policy)));
+        self.0.state.get_or_init(|| {
+            let mut state = state(self.0.settings.policy);
+            state.note(self.0.noted.get().cloned());
+            Mutex::new(state)
+        });
         // In this order, as `leave` has it in the other: one of the two closes the session.
         if self.0.has_left.load(Ordering::SeqCst) {
             self.close();
@@ -445,6 +453,11 @@ impl Session {
         self.0.patience.begin_anew_each_time();
     }
 
+    /// Whether its request has asked for its end.
+    pub(crate) fn is_logged_out(&self) -> bool {
+        self.0.state().is_logged_out()
+    }
+
     /// Whether the browser must learn of a new id, whatever else becomes of the request.
     pub(crate) fn is_rotated(&self) -> bool {
         self.0.state().is_rotated()
@@ -482,6 +495,16 @@ pub(crate) struct Ticket {
     pub(crate) absolute_end: Timestamp,
     pub(crate) persistent: Option<bool>,
     pub(crate) metadata: Arc<Data>,
+}
+
+/// What the keys of a session that are the library's own begin with: who chooses a key of the application must not grant
+/// anything by it.
+fn is_ours(key: &str) -> bool {
+    key.starts_with("cloakroom:")
+}
+
+fn check_name(key: &str) -> Result<(), SessionError> {
+    if is_ours(key) { Err(SessionError::new(SessionErrorKind::KeyRefused).of_key(key)) } else { Ok(()) }
 }
 
 /// Futures of handlers hold those that they wait for, and are moved about; so a large one stays where it is.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::clock::Timestamp;
+use crate::record::facts::Facts;
 use crate::record::{Expiry, Lifetime, Patch, Record};
 use crate::store::KeyRules;
 
@@ -20,6 +21,8 @@ pub(crate) struct Policy {
     /// The lifetime of sessions for which the application has chosen none.
     pub(crate) lifetime: Lifetime,
     pub(crate) renewal: Renewal,
+    /// An id that is older than this is exchanged for a new one.
+    pub(crate) renew_id_after: Option<Duration>,
 }
 
 /// When the cookie of a persistent session is sent again though nothing of it but its end has changed.
@@ -45,7 +48,15 @@ impl Policy {
     /// Rules of which the rest is as usual.
     pub(crate) const fn new(idle: Duration, absolute: Duration, size_limit: usize) -> Policy {
         let lifetime = Lifetime { idle: None, persistent: None };
-        Policy { idle, absolute, size_limit, keys: &KeyRules::ANY, lifetime, renewal: Renewal::Never }
+        Policy {
+            idle,
+            absolute,
+            size_limit,
+            keys: &KeyRules::ANY,
+            lifetime,
+            renewal: Renewal::Never,
+            renew_id_after: None,
+        }
     }
 
     /// A record that begins now.
@@ -73,6 +84,12 @@ impl Policy {
     pub(super) fn is_touch_due(&self, record: &Record, now: Timestamp) -> bool {
         let interval = (self.idle(record.lifetime) / 10).min(LONGEST_TOUCH_INTERVAL);
         now.since(record.seen) >= interval
+    }
+
+    /// Whether a record's id is old enough for a new one.
+    pub(super) fn is_id_due(&self, record: &Record, now: Timestamp) -> bool {
+        let made = || Facts(&record.metadata).id_made().unwrap_or(record.created);
+        self.renew_id_after.is_some_and(|age| now.since(made()) >= age)
     }
 
     /// Whether a patch that was stored is a reason to send the record's cookie again.

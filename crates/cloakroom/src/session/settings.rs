@@ -4,6 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::breaker::Breaker;
+use super::epoch::Epoch;
+use super::form_token::FormKeys;
+use super::limit::Limit;
 use super::policy::Policy;
 use super::queue::Queues;
 use crate::clock::Clock;
@@ -22,6 +25,11 @@ pub(crate) struct Settings {
     pub(crate) deadline: Duration,
     pub(crate) breaker: Breaker,
     pub(crate) queues: Queues,
+    /// Where the end of all sessions is looked for.
+    pub(crate) epoch: Option<Epoch>,
+    /// How many sessions a user may have at once.
+    pub(crate) limit: Option<Limit>,
+    pub(crate) form_keys: FormKeys,
 }
 
 impl Settings {

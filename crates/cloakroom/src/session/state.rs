@@ -8,6 +8,7 @@ use super::changes::{Changes, Intent};
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::policy::{Policy, Remember};
 use crate::clock::Timestamp;
+use crate::record::facts::{self, Proof};
 use crate::record::{Change, Data, Expiry, Handle, Numbers, Patch, Record, StoreKey, UserId, Value, sum};
 use crate::store::{Found, Guard, Token, Written};
 
@@ -19,6 +20,8 @@ pub(crate) struct State {
     /// The ticket's session was rotated away a moment ago: it reads as empty, and takes no writes but a log-in.
     superseded: bool,
     changes: Changes,
+    /// What the layer notes of this request's browser.
+    noted: Option<Arc<Noted>>,
     /// A session that is to be destroyed. Boxed, since few are, and the state of all is moved about.
     doomed: Option<Box<Doomed>>,
     /// The session was destroyed while a write was under way, which may give it a new id.
@@ -30,10 +33,15 @@ pub(crate) struct State {
     ticket: TicketDue,
     /// The metadata of the session that was ended, which may tell what its cookie was like.
     metadata_of_ended: Option<Arc<Data>>,
+    /// This request has asked for the end of its session, if there was one.
+    logged_out: bool,
     /// This request has given the session a new id, which its browser does not know yet.
     rotated: bool,
     phase: Phase,
 }
+
+/// Names and values for a session's metadata.
+pub(crate) type Noted = Vec<(&'static str, Value)>;
 
 /// A record in the store, as this request last knew it.
 #[derive(Debug)]
@@ -108,6 +116,8 @@ pub(crate) enum Step {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Own {
     Nothing,
+    /// The session itself, even if there is nothing to keep in it yet.
+    Begin,
     Add {
         key: Arc<str>,
         by: i64,
@@ -116,6 +126,10 @@ pub(crate) enum Own {
     Replace {
         key: Arc<str>,
         value: Value,
+    },
+    /// The end of a key, while nobody else has changed the session.
+    Take {
+        key: Arc<str>,
     },
 }
 
@@ -136,12 +150,14 @@ impl State {
             live,
             superseded,
             changes: Changes::default(),
+            noted: None,
             doomed: None,
             doomed_in_flight: false,
             refused: false,
             touched_by_others: false,
             ticket: TicketDue::None,
             metadata_of_ended: None,
+            logged_out: false,
             rotated: false,
             phase: Phase::Open,
         }
@@ -154,6 +170,11 @@ impl State {
         State::with(policy, Some(live), false)
     }
 
+    /// What the layer has noted of the request's browser.
+    pub(crate) fn note(&mut self, noted: Option<Arc<Noted>>) {
+        self.noted = noted;
+    }
+
     // Reading
 
     pub(crate) fn is_read_only(&self) -> bool {
@@ -162,6 +183,22 @@ impl State {
 
     pub(crate) fn live(&self) -> Option<&Live> {
         self.live.as_ref()
+    }
+
+    /// Whether its ticket's session was rotated away a moment ago, so that there is none to speak of.
+    pub(crate) fn is_superseded(&self) -> bool {
+        self.superseded
+    }
+
+    /// Whether the next write gives it another id, or one under way does. Without a user a superseded one gets none.
+    pub(crate) fn awaits_id(&self) -> bool {
+        let is_rotating = |intent: Option<&Intent>| intent.is_some_and(|intent| intent.rotate);
+        match &self.live {
+            Some(live) => {
+                !live.is_fresh && (is_rotating(Some(&self.changes.to_write())) || is_rotating(self.changes.departed()))
+            }
+            None => self.phase != Phase::ReadOnly && (!self.superseded || self.changes.user().is_some()),
+        }
     }
 
     pub(crate) fn user(&self) -> Option<&UserId> {
@@ -185,16 +222,23 @@ impl State {
     /// Whether there is anything to write, or being written, a touch that is due among it, or a ticket to speak of.
     fn is_dirty(&self, now: impl FnOnce() -> Timestamp) -> bool {
         let touch_is_due = || {
-            !self.touched_by_others
-                && self.live.as_ref().is_some_and(|live| self.policy.is_touch_due(&live.record, now()))
+            self.live.as_ref().is_some_and(|live| {
+                let now = now();
+                !self.touched_by_others && self.policy.is_touch_due(&live.record, now) || self.is_id_due(live, now)
+            })
         };
         self.phase == Phase::Unknown
             || self.refused
+            || self.logged_out
             || self.doomed.is_some()
             || self.changes.is_anything_pending()
             || self.changes.departed().is_some()
             || self.ticket != TicketDue::None
             || touch_is_due()
+    }
+
+    fn is_id_due(&self, live: &Live, now: Timestamp) -> bool {
+        !live.is_fresh && self.policy.is_id_due(&live.record, now)
     }
 
     // Changing
@@ -228,17 +272,22 @@ impl State {
         Ok(())
     }
 
-    pub(crate) fn log_in(&mut self, user: UserId) -> Result<(), SessionError> {
+    pub(crate) fn log_in(&mut self, user: UserId, method: Option<Value>) -> Result<(), SessionError> {
         self.check_open()?;
         let is_other_user = self.user().is_some_and(|before| *before != user);
         let pending = self.changes.pending();
         if is_other_user {
             // What belongs to one user must not reach the next one.
             pending.patch.clear();
+            let kept = self.live.iter().flat_map(|live| live.record.metadata.iter()).map(|(key, _)| key.clone());
+            let set: Vec<_> = pending.patch.metadata().map(|(key, _)| key.clone()).collect();
+            for key in kept.chain(set).filter(|key| facts::belongs_to_user(key)) {
+                pending.patch.unset_metadata(key);
+            }
         }
         pending.patch.user = Some(user);
         pending.rotate = true;
-        pending.renew = true;
+        pending.prove(Some(Proof::LogIn(method)));
         // Even where the ticket's session was not there to be destroyed, a new one may begin.
         self.refused = false;
         Ok(())
@@ -250,6 +299,48 @@ impl State {
         Ok(())
     }
 
+    pub(crate) fn reauthenticate(&mut self) -> Result<(), SessionError> {
+        self.check_open()?;
+        if self.user().is_none() {
+            return Err(SessionError::new(Kind::NotLoggedIn));
+        }
+        let pending = self.changes.pending();
+        pending.rotate = true;
+        pending.prove(Some(Proof::Again));
+        Ok(())
+    }
+
+    /// Whether somebody has just proved who they are, and that is not known to be stored.
+    pub(crate) fn is_proof_under_way(&self) -> bool {
+        self.changes.has_proof()
+    }
+
+    /// Who logs in with the next write.
+    pub(crate) fn logging_in(&self) -> Option<UserId> {
+        self.changes.logging_in().cloned()
+    }
+
+    /// Whether the store has this session as this user's.
+    pub(crate) fn is_stored_of(&self, user: &UserId) -> bool {
+        self.live.as_ref().is_some_and(|live| live.record.user.as_ref() == Some(user))
+    }
+
+    pub(crate) fn set_metadata(&mut self, key: Arc<str>, value: Option<Value>) -> Result<(), SessionError> {
+        self.check_open()?;
+        let patch = &mut self.changes.pending().patch;
+        match value {
+            Some(value) => patch.set_metadata(key, value),
+            None => patch.unset_metadata(key),
+        }
+        Ok(())
+    }
+
+    /// The metadata with all that is not written yet, the times of log-ins excepted: these are those of the writes.
+    pub(crate) fn metadata(&self) -> Arc<Data> {
+        let stored = self.live.as_ref().map(|live| live.record.metadata.clone()).unwrap_or_default();
+        self.changes.metadata(stored)
+    }
+
     pub(crate) fn remember(&mut self, remember: Remember) -> Result<(), SessionError> {
         self.check_open()?;
         self.changes.pending().remember = Some(remember);
@@ -258,6 +349,7 @@ impl State {
 
     pub(crate) fn destroy(&mut self) -> Result<(), SessionError> {
         self.check_open()?;
+        self.logged_out = true;
         self.refused |= self.superseded;
         if let Some(live) = self.live.take() {
             let Live { key, record, handle, .. } = live;
@@ -363,12 +455,21 @@ impl State {
         if self.superseded && patch.user.is_none() {
             return Ok(if patch.changes_data() { Step::Gone } else { Step::Nothing });
         }
-        let keeps_something = patch.user.is_some() || patch.changes().any(|(_, change)| *change != Change::Unset);
+        let keeps_something = *own == Own::Begin
+            || patch.user.is_some()
+            || patch.changes().any(|(_, change)| *change != Change::Unset)
+            || patch.metadata().any(|(_, value)| value.is_some());
         if !keeps_something {
             return Ok(Step::Nothing);
         }
         if self.phase == Phase::Closed {
             return Err(SessionError::new(Kind::Closed));
+        }
+        if let Some(proof) = &pending.proof {
+            proof.note(&mut patch, now);
+        }
+        for (key, value) in self.noted.iter().flat_map(|noted| noted.iter()) {
+            patch.set_metadata(*key, value.clone());
         }
         let mut record = self.policy.new_record(pending.remember, now);
         patch.apply_to(&mut record, now)?;
@@ -383,19 +484,38 @@ impl State {
         if *own != Own::Nothing {
             own.add_to(&mut Arc::make_mut(&mut intent).patch)?;
         }
-        if intent.renew || intent.remember.is_some() {
+        if intent.renews() {
             let Intent { patch, remember, .. } = Arc::make_mut(&mut intent);
             self.policy.renew(patch, &live.record, *remember, now);
+        }
+        if let Some(proof) = intent.proof.clone() {
+            proof.note(&mut Arc::make_mut(&mut intent).patch, now);
         }
         let touches = !self.touched_by_others && self.policy.is_touch_due(&live.record, now);
         if touches && intent.patch.expiry == Expiry::Keep {
             self.policy.touch(&mut Arc::make_mut(&mut intent).patch, &live.record, now);
         }
+        // Only where the response will leave at once, and with it the new ticket.
+        let renews_id = self.phase == Phase::Closing && self.is_id_due(live, now);
+        // An id that this request has made is as good as new; and a record remembers one previous id only.
+        let rotates = (intent.rotate || renews_id) && !live.is_fresh;
+        if rotates && self.policy.renew_id_after.is_some() {
+            let intent = Arc::make_mut(&mut intent);
+            intent.is_by_the_way = intent.patch.is_touch() && !intent.rotate;
+            intent.patch.set_metadata(facts::ID_MADE, Value::from(now.as_millis()));
+        }
+        if intent.patch.expiry != Expiry::Keep {
+            let is_new = |(key, value): &&(&'static str, Value)| live.record.metadata.get(key) != Some(value);
+            let new: Noted = self.noted.iter().flat_map(|noted| noted.iter()).filter(is_new).cloned().collect();
+            if !new.is_empty() {
+                let intent = Arc::make_mut(&mut intent);
+                intent.is_by_the_way |= intent.patch.is_touch() && !rotates;
+                new.into_iter().for_each(|(key, value)| intent.patch.set_metadata(key, value));
+            }
+        }
         let patch = &intent.patch;
         // Somebody may have ended an idle time of its own meanwhile, which a touch by the old one would bring back.
         let is_own_touch = matches!(patch.expiry, Expiry::AtLeast(_)) && live.record.lifetime.idle.is_some();
-        // An id that this request has made is as good as new; and a record remembers one previous id only.
-        let rotates = intent.rotate && !live.is_fresh;
         if patch.is_empty() && !rotates {
             self.changes.drop_pending();
             return Ok(Step::Nothing);
@@ -404,9 +524,9 @@ impl State {
             return Err(SessionError::new(Kind::Closed));
         }
         let guard = match own {
-            Own::Replace { .. } => Guard::Unchanged(live.token.clone()),
-            Own::Nothing | Own::Add { .. } if is_own_touch => Guard::Unchanged(live.token.clone()),
-            Own::Nothing | Own::Add { .. } => Guard::Exists,
+            Own::Replace { .. } | Own::Take { .. } => Guard::Unchanged(live.token.clone()),
+            Own::Nothing | Own::Begin | Own::Add { .. } if is_own_touch => Guard::Unchanged(live.token.clone()),
+            Own::Nothing | Own::Begin | Own::Add { .. } => Guard::Exists,
         };
         let key = live.key.clone();
         let step = if rotates { Step::Rotate { key, intent, guard } } else { Step::Apply { key, intent, guard } };
@@ -524,8 +644,32 @@ impl State {
         }
     }
 
+    /// There is no room for the session that logs in: it stays as it was, and what waits to be written is given up.
+    pub(crate) fn log_in_is_denied(&mut self) {
+        self.changes.drop_pending();
+    }
+
+    /// The session has logged in, and was ended since there was no room for it.
+    pub(crate) fn ended_by_limit(&mut self) {
+        self.metadata_of_ended = self.live.take().map(|live| live.record.metadata);
+        self.changes.drop_pending();
+        self.ticket = TicketDue::Remove;
+    }
+
+    /// The session has logged in, and nobody knows whether there is room for it: nobody gets its ticket.
+    pub(crate) fn is_unchecked(&mut self) {
+        self.live = None;
+        self.ticket = TicketDue::None;
+        self.phase = Phase::Unknown;
+    }
+
     pub(crate) fn metadata_of_ended(&self) -> Option<&Arc<Data>> {
         self.metadata_of_ended.as_ref()
+    }
+
+    /// Whether this request has asked for the end of its session.
+    pub(crate) fn is_logged_out(&self) -> bool {
+        self.logged_out
     }
 
     pub(crate) fn ticket_due(&self) -> TicketDue {
@@ -541,9 +685,10 @@ impl State {
 impl Own {
     fn add_to(&self, patch: &mut Patch) -> Result<(), SessionError> {
         match self {
-            Own::Nothing => {}
+            Own::Nothing | Own::Begin => {}
             Own::Add { key, by } => patch.add(key.clone(), *by)?,
             Own::Replace { key, value } => patch.set(key.clone(), value.clone()),
+            Own::Take { key } => patch.unset(key.clone()),
         }
         Ok(())
     }

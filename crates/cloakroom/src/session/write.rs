@@ -5,11 +5,12 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::Inner;
+use super::changes::Intent;
 use super::deadline::{Elapsed, back_off};
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::state::{Own, State, Step};
 use crate::clock::Timestamp;
-use crate::record::{Change, Handle, Patch, Record, StoreKey, Value};
+use crate::record::{Change, Data, Handle, Patch, Record, StoreKey, Value};
 use crate::store::{Applied, Created, Found, Guard, Loaded, Rotated, StoreError, StoreErrorKind, Written};
 
 /// How often a new id is drawn when the one before was taken, which only a broken random source makes happen.
@@ -46,11 +47,11 @@ impl Inner {
         }
     }
 
-    /// Replaces the value of a key by what `f` makes of it, again and again until nobody interferes.
+    /// Replaces the value of a key by what `f` makes of it, which may be none, again and again until nobody interferes.
     pub(super) async fn replace<T>(
         &self,
         key: Arc<str>,
-        mut f: impl FnMut(Option<Value>) -> Result<(Value, T), SessionError>,
+        mut f: impl FnMut(Option<Value>) -> Result<(Option<Value>, T), SessionError>,
     ) -> Result<T, SessionError> {
         // How often others were in the way.
         let conflicts = AtomicU32::new(0);
@@ -69,8 +70,14 @@ impl Inner {
                 // Not under the lock: `f` is the application's, and may look at the session.
                 let before = self.state().value(&key)?;
                 let (value, result) = f(before)?;
-                self.state().check(&key, &value)?;
-                match self.write_in_turn(&Own::Replace { key: key.clone(), value }).await? {
+                let own = match value {
+                    Some(value) => {
+                        self.state().check(&key, &value)?;
+                        Own::Replace { key: key.clone(), value }
+                    }
+                    None => Own::Take { key: key.clone() },
+                };
+                match self.write_in_turn(&own).await? {
                     Outcome::Written(_) => return Ok(result),
                     Outcome::Conflict => {}
                 }
@@ -103,6 +110,10 @@ impl Inner {
 
     async fn write_in_turn(&self, own: &Own) -> Result<Outcome, SessionError> {
         loop {
+            let logging_in = self.settings.limit.and_then(|_| self.state().logging_in());
+            if let Some(user) = &logging_in {
+                Box::pin(self.check_room_for(user)).await?;
+            }
             let now = self.settings.clock.now();
             let step = self.state().begin(own, now)?;
             let outcome = match step {
@@ -114,15 +125,18 @@ impl Inner {
                 }
                 // The rarer steps are boxed, so that the future of a plain write stays small.
                 Step::Create(record) => Box::pin(self.create(record, own, now)).await?,
-                Step::Apply { key, intent, guard } => self.apply(&key, &intent.patch, &guard, own, now).await?,
-                Step::Rotate { key, intent, guard } => {
-                    Box::pin(self.rotate(&key, &intent.patch, &guard, own, now)).await?
-                }
+                Step::Apply { key, intent, guard } => self.apply(&key, &intent, &guard, own, now).await?,
+                Step::Rotate { key, intent, guard } => Box::pin(self.rotate(&key, &intent, &guard, own, now)).await?,
             };
             match (outcome, own) {
                 // Only the touch minds: all else goes without it.
-                (Outcome::Conflict, Own::Nothing | Own::Add { .. }) => self.state().touch_no_more(),
-                (outcome, _) => return Ok(outcome),
+                (Outcome::Conflict, Own::Nothing | Own::Begin | Own::Add { .. }) => self.state().touch_no_more(),
+                (outcome, _) => {
+                    if let Some(user) = logging_in.filter(|_| matches!(outcome, Outcome::Written(_))) {
+                        Box::pin(self.hold_to_limit(&user)).await?;
+                    }
+                    return Ok(outcome);
+                }
             }
         }
     }
@@ -135,7 +149,7 @@ impl Inner {
         }
         // It ended some other way, which is as good; or it was rotated, and lives. A user's can still be found, which has the
         // last word: between the two answers the session may have come back to its user under yet another id.
-        let is_superseded = matches!(settings.ask(|store| store.load(key, now)).await?, Loaded::Superseded);
+        let is_superseded = matches!(settings.ask(|store| store.load_fresh(key, now)).await?, Loaded::Superseded);
         let was_there = self.destroy_by_handle(now).await?;
         if is_superseded && !was_there {
             self.state().escaped();
@@ -157,7 +171,7 @@ impl Inner {
 
     async fn create(&self, mut record: Record, own: &Own, now: Timestamp) -> Result<Outcome, SessionError> {
         let mut answer = Unanswered::new(self);
-        record.metadata = self.settings.metadata.clone();
+        record.metadata = with(self.settings.metadata.clone(), &record.metadata);
         for _ in 0..DRAWS {
             let key = match StoreKey::generate() {
                 Ok(key) => key,
@@ -181,17 +195,20 @@ impl Inner {
     async fn apply(
         &self,
         key: &StoreKey,
-        patch: &Patch,
+        intent: &Intent,
         guard: &Guard,
         own: &Own,
         now: Timestamp,
     ) -> Result<Outcome, SessionError> {
         let mut answer = Unanswered::new(self);
+        let patch = &intent.patch;
         match self.settings.ask(|store| store.apply(key, patch, guard, now)).await {
             Ok(Applied::Done(written)) => Ok(answer.written(patch, guard, written, None, own, now)),
             Ok(Applied::Conflict) => answer.not_done(Ok(Outcome::Conflict)),
             // A session that has ended needs no touch.
-            Ok(Applied::Gone) if patch.is_touch() => answer.not_done(Ok(Outcome::Written(None))),
+            Ok(Applied::Gone) if patch.is_touch() || intent.is_by_the_way => {
+                answer.not_done(Ok(Outcome::Written(None)))
+            }
             Ok(Applied::Gone) => answer.not_done(Err(SessionError::new(Kind::Gone))),
             Ok(Applied::WrongType) => answer.not_done(Err(SessionError::new(Kind::WrongType))),
             Err(error) => Err(error.into()),
@@ -201,12 +218,13 @@ impl Inner {
     async fn rotate(
         &self,
         key: &StoreKey,
-        patch: &Patch,
+        intent: &Intent,
         guard: &Guard,
         own: &Own,
         now: Timestamp,
     ) -> Result<Outcome, SessionError> {
         let mut answer = Unanswered::new(self);
+        let patch = &intent.patch;
         for _ in 0..DRAWS {
             let new_key = match StoreKey::generate() {
                 Ok(key) => key,
@@ -217,6 +235,7 @@ impl Inner {
                     return Ok(answer.written(patch, guard, written, Some((new_key, handle)), own, now));
                 }
                 Rotated::Conflict => return answer.not_done(Ok(Outcome::Conflict)),
+                Rotated::Gone if intent.is_by_the_way => return answer.not_done(Ok(Outcome::Written(None))),
                 Rotated::Gone => return answer.not_done(Err(SessionError::new(Kind::Gone))),
                 Rotated::WrongType => return answer.not_done(Err(SessionError::new(Kind::WrongType))),
                 Rotated::Taken => {
@@ -246,7 +265,7 @@ impl Inner {
                 }
                 // Nobody but an earlier attempt can have made it.
                 Ok(Rotated::Gone | Rotated::Taken) if attempt > 0 => {
-                    return match settings.ask(|store| store.load(new, now)).await? {
+                    return match settings.ask(|store| store.load_fresh(new, now)).await? {
                         Loaded::Found(found) => Ok(done_before(patch, found)),
                         // It was never done, for the session had ended; or done, and the session has ended since.
                         Loaded::Superseded | Loaded::Missing => Err(StoreError::new(StoreErrorKind::Timeout)),
@@ -280,6 +299,14 @@ impl Inner {
         // No code that holds the lock panics half-way through a change.
         state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The metadata of all new records, and then a record's own.
+fn with(mut all: Arc<Data>, own: &Data) -> Arc<Data> {
+    for (key, value) in own.iter() {
+        Arc::make_mut(&mut all).insert(key.clone(), value.clone());
+    }
+    all
 }
 
 /// What a rotation has answered whose answer was lost, told by the record that it left.

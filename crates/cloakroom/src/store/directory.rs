@@ -1,11 +1,15 @@
 //! Whose sessions there are.
 
 use std::fmt::Debug;
+use std::net::IpAddr;
 use std::sync::Arc;
+
+use serde::de::DeserializeOwned;
 
 use super::StoreFuture;
 use crate::clock::Timestamp;
-use crate::record::{Data, Handle, UserId};
+use crate::record::facts::Facts;
+use crate::record::{Data, Handle, UserId, ValueError};
 
 /// Finds sessions by their user, for a devices page and for operators.
 ///
@@ -43,7 +47,7 @@ pub struct Entry {
     pub seen: Timestamp,
     /// When it ends if nobody touches it.
     pub end: Timestamp,
-    /// Its metadata.
+    /// Its metadata, by the names that it is kept under; the methods tell what they mean.
     pub metadata: Arc<Data>,
 }
 
@@ -58,5 +62,50 @@ impl Entry {
             end: record.end(),
             metadata: record.metadata.clone(),
         }
+    }
+
+    /// What its browser calls itself, at most 256 bytes of it. It is the browser's own word: escape it, and believe nothing of
+    /// it. None unless the layer [keeps it](crate::SessionLayerBuilder::keep_user_agent).
+    pub fn user_agent(&self) -> Option<String> {
+        self.facts().user_agent()
+    }
+
+    /// Where its last touch came from, or the network of it. None unless the layer
+    /// [keeps it](crate::SessionLayerBuilder::keep_address).
+    pub fn address(&self) -> Option<IpAddr> {
+        self.facts().address()
+    }
+
+    /// When its user logged in; none while nobody has.
+    pub fn logged_in_at(&self) -> Option<Timestamp> {
+        self.facts().logged_in_at()
+    }
+
+    /// How its user logged in, where [`log_in_by`](crate::Session::log_in_by) has said so.
+    pub fn log_in_method(&self) -> Option<String> {
+        self.facts().log_in_method()
+    }
+
+    /// When its user last proved who they are, by logging in or in the midst of the session.
+    pub fn authenticated_at(&self) -> Option<Timestamp> {
+        self.facts().authenticated_at()
+    }
+
+    /// What its user calls it ([`set_label`](crate::Session::set_label)).
+    pub fn label(&self) -> Option<String> {
+        self.facts().label()
+    }
+
+    /// A value of the application's own ([`set_metadata`](crate::Session::set_metadata)).
+    ///
+    /// # Errors
+    ///
+    /// If it is of another type.
+    pub fn get<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, ValueError> {
+        self.facts().of_application(key)
+    }
+
+    fn facts(&self) -> Facts<'_> {
+        Facts(&self.metadata)
     }
 }

@@ -8,12 +8,15 @@
 //!
 //! Implement [`Store`], and run the conformance suite (feature `testing`) against it: `conformance::check(store).await`. It
 //! fails by the name of each rule that the store breaks. Where a database has users to look up sessions by, implement
-//! [`Directory`] too, and where it can tell what happens to sessions, [`Feed`].
+//! [`Directory`] too; [`Export`], so that operators can move sessions and back them up; and where it can tell what happens to
+//! sessions, [`Feed`].
 
+mod checkup;
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod directory;
 mod error;
+mod export;
 mod feed;
 mod future;
 mod memory;
@@ -22,13 +25,15 @@ mod moving;
 mod near;
 mod outcome;
 
+pub use checkup::{Finding, Verdict};
 pub use directory::{Directory, Entry};
 pub use error::{StoreError, StoreErrorKind};
+pub use export::{Batch, Cursor, Export, Exported, Imported, Names};
 pub use feed::{Feed, Listener, Name, News};
 pub(crate) use future::Answer;
 pub use future::StoreFuture;
 pub use memory::{MemoryStats, MemoryStore};
-pub use moving::MovingStore;
+pub use moving::{Moved, MovingStore};
 #[cfg(feature = "tokio")]
 pub use near::{NearCache, NearStats};
 pub use outcome::{Applied, Capabilities, Created, Found, Guard, KeyRules, Loaded, Rotated, Token, Written};
@@ -108,6 +113,19 @@ pub trait Store: Debug + Send + Sync + 'static {
         None
     }
 
+    /// The store's [`Export`], if it has one.
+    fn export(&self) -> Option<&dyn Export> {
+        None
+    }
+
+    /// Looks at the settings that the store's guarantees rest on, for an operator. It changes nothing; a store that has nothing
+    /// to look at finds nothing.
+    ///
+    /// An error only if the store can't be reached. What it may not look at is a finding.
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        StoreFuture::ready(Ok(Vec::new()))
+    }
+
     /// The store's [`Feed`], if it has one. A store that wraps another one passes its feed on.
     fn feed(&self) -> Option<&dyn Feed> {
         None
@@ -163,6 +181,14 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn directory(&self) -> Option<&dyn Directory> {
         (**self).directory()
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        (**self).export()
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        (**self).checkup()
     }
 
     fn feed(&self) -> Option<&dyn Feed> {

@@ -2,6 +2,7 @@
 
 pub(crate) mod directory;
 pub(crate) mod ends;
+pub(crate) mod exports;
 pub(crate) mod feed;
 pub(crate) mod rotations;
 pub(crate) mod values;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 
 use cloakroom::record::{Expiry, Handle, Patch, Record, StoreKey, Value};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Entry, Feed, Found, Guard, Listener, Loaded, MemoryStore, Rotated,
-    Store, StoreError, StoreFuture,
+    Applied, Batch, Capabilities, Created, Cursor, Directory, Entry, Export, Feed, Found, Guard, Listener, Loaded, MemoryStore,
+    Names, Rotated, Store, StoreError, StoreFuture,
 };
 use cloakroom::{Timestamp, UserId};
 
@@ -90,6 +91,16 @@ pub(crate) trait Wrong: Debug + Default + Send + Sync + 'static {
         now: Timestamp,
     ) -> StoreFuture<'a, Vec<Entry>> {
         inner.page(after, limit, now)
+    }
+
+    fn records<'a>(
+        &'a self,
+        inner: &'a MemoryStore,
+        after: Option<&'a Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Batch> {
+        inner.records(after, limit, now)
     }
 
     fn capabilities(&self, inner: &MemoryStore) -> Capabilities {
@@ -180,8 +191,22 @@ impl<W: Wrong> Store for Broken<W> {
         Some(self)
     }
 
+    fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
     fn feed(&self) -> Option<&dyn Feed> {
         Some(self)
+    }
+}
+
+impl<W: Wrong> Export for Broken<W> {
+    fn names(&self) -> Names {
+        Names::Ids
+    }
+
+    fn records<'a>(&'a self, after: Option<&'a Cursor>, limit: usize, now: Timestamp) -> StoreFuture<'a, Batch> {
+        self.wrong.records(&self.inner, after, limit, now)
     }
 }
 

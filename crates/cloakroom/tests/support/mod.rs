@@ -15,11 +15,11 @@ use axum::routing::get;
 use cloakroom::cookie::KeyRing;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, MemoryStore, Rotated, Store, StoreError, StoreErrorKind,
-    StoreFuture,
+    Applied, Capabilities, Created, Directory, Entry, Guard, Loaded, MemoryStore, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture,
 };
 use cloakroom::testing::Browser;
-use cloakroom::{Clock, Session, SessionError, SessionLayer, SessionLayerBuilder, Timestamp};
+use cloakroom::{Clock, Handle, Session, SessionError, SessionLayer, SessionLayerBuilder, Timestamp, UserId};
 use http::{Response, StatusCode};
 
 pub const SECRET: &str = "a test's secret of more than 32 bytes";
@@ -36,12 +36,23 @@ pub struct Watched {
     /// So many rotations are carried out, but the answer is lost.
     pub loses_rotations: AtomicUsize,
     pub release: tokio::sync::Notify,
+    /// After the next call of this name, it fails.
+    fails_after: Mutex<Option<&'static str>>,
 }
+
+/// A store without a directory.
+#[derive(Debug, Default)]
+pub struct Undirected(MemoryStore);
 
 impl Watched {
     /// What it was asked since the last time.
     pub fn calls(&self) -> Vec<&'static str> {
         std::mem::take(&mut self.calls.lock().unwrap())
+    }
+
+    /// Lets the next call of this name pass, and fails from then on.
+    pub fn fails_after(&self, name: &'static str) {
+        *self.fails_after.lock().unwrap() = Some(name);
     }
 
     /// Waits until it is asked for this.
@@ -51,8 +62,19 @@ impl Watched {
         }
     }
 
+    fn tell<'a, T>(&self, answer: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
+        match self.fails.load(Ordering::SeqCst) {
+            true => StoreFuture::ready(Err(StoreError::new(StoreErrorKind::Unavailable))),
+            false => answer,
+        }
+    }
+
     fn ask<'a, T: Send + 'a>(&'a self, name: &'static str, answer: StoreFuture<'a, T>) -> StoreFuture<'a, T> {
         self.calls.lock().unwrap().push(name);
+        if self.fails_after.lock().unwrap().take_if(|last| *last == name).is_some() {
+            self.fails.store(true, Ordering::SeqCst);
+            return answer;
+        }
         if self.fails.load(Ordering::SeqCst) {
             return StoreFuture::ready(Err(StoreError::new(StoreErrorKind::Unavailable)));
         }
@@ -125,7 +147,73 @@ impl Store for Watched {
     }
 
     fn directory(&self) -> Option<&dyn Directory> {
-        self.memory.directory()
+        Some(self)
+    }
+}
+
+/// Fails as the store does, and is not watched.
+impl Directory for Watched {
+    fn list<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
+        self.tell(self.memory.list(user, now))
+    }
+
+    fn count<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, u64> {
+        self.tell(self.memory.count(user, now))
+    }
+
+    fn revoke<'a>(&'a self, user: &'a UserId, handle: &'a Handle, now: Timestamp) -> StoreFuture<'a, bool> {
+        self.tell(StoreFuture::new(async move { self.memory.revoke(user, handle, now).await }))
+    }
+
+    fn revoke_all<'a>(&'a self, user: &'a UserId, except: Option<&'a Handle>, now: Timestamp) -> StoreFuture<'a, u64> {
+        self.tell(StoreFuture::new(async move { self.memory.revoke_all(user, except, now).await }))
+    }
+
+    fn page<'a>(&'a self, after: Option<&'a Handle>, limit: usize, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
+        self.tell(self.memory.page(after, limit, now))
+    }
+}
+
+impl Store for Undirected {
+    fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
+        self.0.load(key, now)
+    }
+
+    fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> StoreFuture<'a, Created> {
+        self.0.create(key, record, now)
+    }
+
+    fn apply<'a>(
+        &'a self,
+        key: &'a StoreKey,
+        patch: &'a Patch,
+        guard: &'a Guard,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Applied> {
+        self.0.apply(key, patch, guard, now)
+    }
+
+    fn rotate<'a>(
+        &'a self,
+        old: &'a StoreKey,
+        new: &'a StoreKey,
+        patch: &'a Patch,
+        guard: &'a Guard,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Rotated> {
+        self.0.rotate(old, new, patch, guard, now)
+    }
+
+    fn destroy<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, bool> {
+        self.0.destroy(key, now)
+    }
+
+    fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<'_, usize> {
+        self.0.sweep(limit, now)
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.0.capabilities()
     }
 }
 

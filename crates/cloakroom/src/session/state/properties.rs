@@ -112,7 +112,7 @@ impl World {
                 data.clear();
             }
             Deed::LogIn(user) => {
-                state.log_in(UserId::new(*user).unwrap()).unwrap();
+                state.log_in(UserId::new(*user).unwrap(), None).unwrap();
                 if self.user.as_ref().is_some_and(|before| before != user) {
                     data.clear();
                 }

@@ -83,14 +83,14 @@ fn a_superseded_session_takes_a_log_in_and_nothing_else() {
     assert!(matches!(begin(&mut state, NOW), Step::Nothing));
     state.set("a", Value::from(1)).unwrap();
     assert!(matches!(begin(&mut state, NOW), Step::Gone));
-    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    state.log_in(UserId::new("ada").unwrap(), None).unwrap();
     assert!(matches!(begin(&mut state, NOW), Step::Create(record) if record.user.is_some()));
     let mut state = State::empty(POLICY, true);
     state.destroy().unwrap();
     assert!(matches!(begin(&mut state, NOW), Step::Gone), "it lives under its new id");
     state.set("a", Value::from(1)).unwrap();
     assert!(matches!(begin(&mut state, NOW), Step::Gone));
-    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    state.log_in(UserId::new("ada").unwrap(), None).unwrap();
     assert!(matches!(begin(&mut state, NOW), Step::Create(_)));
 }
 
@@ -99,7 +99,7 @@ fn what_comes_while_a_write_is_under_way_waits_for_the_next() {
     let mut state = found();
     state.set("a", Value::from(1)).unwrap();
     let Step::Apply { intent, .. } = begin(&mut state, NOW) else { panic!("nothing to apply") };
-    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    state.log_in(UserId::new("ada").unwrap(), None).unwrap();
     state.done(&intent.patch, &Guard::Exists, written(), None, NOW);
     assert!(matches!(begin(&mut state, NOW), Step::Rotate { .. }), "a log-in rotates, whatever was under way");
 }
@@ -134,7 +134,7 @@ fn an_id_that_this_request_made_is_not_rotated_again() {
         Some((StoreKey::generate().unwrap(), Handle::new("handle"))),
         NOW,
     );
-    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    state.log_in(UserId::new("ada").unwrap(), None).unwrap();
     assert!(matches!(begin(&mut state, NOW), Step::Apply { .. }));
     assert_eq!(state.ticket_due(), TicketDue::Issue);
 }
@@ -218,7 +218,7 @@ fn what_escaped_is_refused_until_somebody_logs_in() {
     assert!(state.is_refused());
     assert!(matches!(begin(&mut state, NOW), Step::Gone));
     assert_eq!(state.ticket_due(), TicketDue::None);
-    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    state.log_in(UserId::new("ada").unwrap(), None).unwrap();
     assert!(!state.is_refused());
     assert!(matches!(begin(&mut state, NOW), Step::Create(_)));
 }

@@ -1,6 +1,7 @@
 //! Sessions in the process's own memory.
 
 mod directory;
+mod export;
 mod hub;
 #[cfg(all(test, cloakroom_shuttle))]
 mod model;
@@ -11,7 +12,7 @@ use self::hub::Hub;
 use self::shard::{Rank, Shard, Slot};
 use self::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use super::{
-    Applied, Capabilities, Created, Directory, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
+    Applied, Capabilities, Created, Directory, Export, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
     StoreFuture, Written,
 };
 use crate::clock::Timestamp;
@@ -308,6 +309,10 @@ impl Store for MemoryStore {
     }
 
     fn directory(&self) -> Option<&dyn Directory> {
+        Some(self)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
         Some(self)
     }
 

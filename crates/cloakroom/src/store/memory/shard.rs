@@ -179,6 +179,10 @@ impl Shard {
         keys.filter_map(|key| Some((key, self.slots.get(key)?)))
     }
 
+    pub(super) fn keys_and_slots(&self) -> impl Iterator<Item = (&StoreKey, &Slot)> {
+        self.slots.iter()
+    }
+
     pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
         self.slots.values()
     }

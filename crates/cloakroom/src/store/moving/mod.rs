@@ -3,6 +3,7 @@
 mod directory;
 mod feed;
 mod marks;
+mod over;
 mod steps;
 mod token;
 
@@ -11,6 +12,8 @@ use std::future::poll_fn;
 use std::hash::{BuildHasher as _, Hasher as _};
 use std::task::Poll;
 
+pub use self::over::Moved;
+pub(crate) use self::over::without_notes;
 use self::steps::Brought;
 use self::token::Side;
 use super::{

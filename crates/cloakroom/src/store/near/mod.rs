@@ -16,8 +16,8 @@ use self::listening::Listening;
 use self::pulse::Pulse;
 use self::shelves::{Look, Shelves};
 use super::{
-    Applied, Capabilities, Created, Directory, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
-    StoreFuture,
+    Applied, Capabilities, Created, Directory, Export, Feed, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture,
 };
 use crate::clock::Timestamp;
 use crate::record::{Patch, Record, StoreKey};
@@ -272,6 +272,14 @@ impl Store for NearCache {
 
     fn directory(&self) -> Option<&dyn Directory> {
         self.inner.store.directory().map(|_| self as &dyn Directory)
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        self.inner.store.export()
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        self.inner.store.checkup()
     }
 
     fn feed(&self) -> Option<&dyn Feed> {

@@ -14,7 +14,7 @@ fn a_second_destroy_forgets_no_removal() {
 #[test]
 fn a_ticket_is_issued_only_for_what_the_store_has_done() {
     let mut state = found();
-    state.log_in(UserId::new("ada").unwrap()).unwrap();
+    state.log_in(UserId::new("ada").unwrap(), None).unwrap();
     let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
     assert_eq!(state.ticket_due(), TicketDue::None);
     state.not_done().unwrap();
@@ -83,4 +83,39 @@ fn a_ticket_of_an_older_key_is_issued_anew_once_with_the_next_write() {
     state.set("a", Value::from(1)).unwrap();
     carry_out(&mut state, NOW);
     assert_eq!(state.ticket_due(), TicketDue::Issue);
+}
+
+#[test]
+fn a_session_can_begin_with_nothing_in_it() {
+    let mut state = State::empty(POLICY, false);
+    assert!(state.awaits_id());
+    let Ok(Step::Create(record)) = state.begin(&Own::Begin, NOW) else { panic!("nothing to create") };
+    assert!(record.data.is_empty());
+    state.created(StoreKey::generate().unwrap(), record, Token::version(1), Handle::new("handle"));
+    assert!(!state.awaits_id());
+    assert_eq!(state.ticket_due(), TicketDue::Issue);
+    assert!(matches!(state.begin(&Own::Begin, NOW), Ok(Step::Nothing)), "once is enough");
+    assert!(matches!(found().begin(&Own::Begin, NOW), Ok(Step::Nothing)), "it is there");
+    for mut none in [State::empty(POLICY, true), State::read_only(POLICY)] {
+        assert!(!none.awaits_id());
+        assert!(!matches!(none.begin(&Own::Begin, NOW), Ok(Step::Create(_))));
+    }
+}
+
+#[test]
+fn a_session_awaits_the_id_of_a_rotation_until_it_is_there() {
+    let mut state = found();
+    assert!(!state.awaits_id());
+    state.log_in(UserId::new("ada").unwrap(), None).unwrap();
+    assert!(state.awaits_id());
+    let Step::Rotate { intent, .. } = begin(&mut state, NOW) else { panic!("a log-in rotates") };
+    assert!(state.awaits_id(), "while it is under way, too");
+    let new_name = Some((StoreKey::generate().unwrap(), Handle::new("handle")));
+    state.done(&intent.patch, &Guard::Exists, written(), new_name, NOW);
+    assert!(!state.awaits_id());
+    state.rotate().unwrap();
+    assert!(!state.awaits_id(), "nobody else knows this one");
+    let mut superseded = State::empty(POLICY, true);
+    superseded.log_in(UserId::new("ada").unwrap(), None).unwrap();
+    assert!(superseded.awaits_id());
 }
