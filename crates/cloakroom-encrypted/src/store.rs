@@ -10,7 +10,8 @@ use std::task::Poll;
 use cloakroom::Timestamp;
 use cloakroom::record::{Numbers, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Feed, Found, Guard, Loaded, Rotated, Store, StoreError, StoreFuture, Token,
+    Applied, Capabilities, Created, Directory, Feed, Found, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
+    Token,
 };
 use tokio::sync::{Mutex, MutexGuard};
 

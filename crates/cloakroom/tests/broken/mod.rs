@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use cloakroom::record::{Expiry, Handle, Patch, Record, StoreKey, Value};
 use cloakroom::store::{
-    Applied, Batch, Capabilities, Created, Cursor, Directory, Entry, Export, Feed, Found, Guard, Listener, Loaded, MemoryStore,
-    Names, Rotated, Store, StoreError, StoreFuture,
+    Applied, Batch, Capabilities, Created, Cursor, Directory, Entry, Export, Feed, Found, Guard, Listener, Loaded,
+    MemoryStore, Names, Rotated, Store, StoreError, StoreFuture,
 };
 use cloakroom::{Timestamp, UserId};
 
