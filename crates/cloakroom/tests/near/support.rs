@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use cloakroom::record::{Patch, Record, StoreKey, Value};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Feed, Found, Guard, Listener, Loaded, MemoryStore, NearCache, News,
+    Applied, Capabilities, Created, Directory, Export, Feed, Found, Guard, Listener, Loaded, MemoryStore, NearCache, News,
     Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
 };
 use cloakroom::{Timestamp, UserId};
@@ -107,6 +107,10 @@ impl Store for Link {
 
     fn directory(&self) -> Option<&dyn Directory> {
         self.store.directory()
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        self.store.export()
     }
 
     fn feed(&self) -> Option<&dyn Feed> {
