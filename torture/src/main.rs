@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cloakroom_torture::{faults, history};
+use cloakroom_torture::{faults, history, revocation};
 
 /// The proof of Cloakroom's promises.
 #[derive(Debug, Parser)]
@@ -20,12 +20,15 @@ enum Part {
     History(history::Command),
     /// Makes a real MongoDB fail under load. `MONGOD` names its program.
     Faults(faults::Command),
+    /// Measures how soon one server with a near cache sees what another has ended.
+    Revocation(revocation::Command),
 }
 
 fn main() -> ExitCode {
     let outcome = match Cli::parse().part {
         Part::History(command) => command.run(&mut std::io::stdout()),
         Part::Faults(command) => command.run(&mut std::io::stdout()),
+        Part::Revocation(command) => command.run(&mut std::io::stdout()),
     };
     match outcome {
         Ok(code) => code,
