@@ -74,6 +74,8 @@ impl Database {
     ///
     /// If it does not answer.
     pub fn bytes(&self) -> Result<[i64; 3]> {
+        // What is not on the disk yet takes no place there.
+        self.run("admin", doc! { "fsync": 1 })?;
         let newest = self.made.last().context("there is no database")?;
         let sizes = self.run(newest, doc! { "dbStats": 1 })?;
         Ok(["dataSize", "storageSize", "indexSize"].map(|name| number(&sizes, name).unwrap_or_default()))

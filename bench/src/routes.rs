@@ -209,9 +209,11 @@ async fn public(session: Session) -> Result<Response, SessionError> {
 }
 
 /// Another value each time: other servers, which this one is measured beside, do not write what is so already.
-async fn fill(session: Session, Path(bytes): Path<usize>) -> Result<&'static str, SessionError> {
+async fn fill(session: Session, Path(bytes): Path<u32>) -> Result<&'static str, SessionError> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
-    session.insert(FILLING, format!("{:x<bytes$}", NUMBER.fetch_add(1, Ordering::Relaxed)))?;
+    let mut text = NUMBER.fetch_add(1, Ordering::Relaxed).to_string();
+    text.push_str(&"x".repeat((bytes as usize).saturating_sub(text.len())));
+    session.insert(FILLING, text)?;
     Ok(OK)
 }
 

@@ -10,15 +10,15 @@ use cloakroom_bench::load::{Cookies, Jar, Load};
 use cloakroom_bench::measure::{CASES, Plan, Subject, measure, nothing};
 use cloakroom_bench::servers::{CLOAKROOM, Cpus, Server};
 
-fn server() -> Server {
+fn server(limit: &str) -> Server {
     let mut command = Command::new(env!("CARGO_BIN_EXE_reference-server"));
-    command.env_clear().env("SECRET", "keyboard cat").env("LIMIT", "1000");
+    command.env_clear().env("SECRET", "keyboard cat").env("LIMIT", limit);
     Server::start(command, &Cpus::any()).unwrap()
 }
 
 #[test]
 fn requests_are_sent_as_often_as_they_should_be_and_by_whom() {
-    let server = server();
+    let server = server("4000000");
     let run = |load: Load<'_>, jars: &mut Vec<Jar>| load.run(server.address(), jars).unwrap();
     let mut browsers = Vec::new();
 
@@ -38,6 +38,13 @@ fn requests_are_sent_as_often_as_they_should_be_and_by_whom() {
     assert_eq!((anonymous.last(), anonymous.requests()), ("0", 30));
     assert!(anonymous.taken() > Duration::ZERO && anonymous.percentile(50) <= anonymous.percentile(99));
 
+    // Values of the sizes that are measured.
+    for bytes in ["100", "1000000"] {
+        let mut one = vec![Jar::default()];
+        run(Load::new("POST", &format!("/ext/fill/{bytes}"), 1, 2).cookies(Cookies::Send), &mut one);
+        assert_eq!(run(Load::new("GET", "/ext/length", 1, 1).cookies(Cookies::Send), &mut one).last(), bytes);
+    }
+
     // In a row, and only some of them kept.
     let load = Load { in_a_row: 16, ..Load::new("POST", "/incr", 2, 100) };
     let mut kept = Vec::new();
@@ -47,7 +54,7 @@ fn requests_are_sent_as_often_as_they_should_be_and_by_whom() {
 
 #[test]
 fn what_is_not_answered_with_200_is_an_error() {
-    let server = server();
+    let server = server("1000");
     let mut browsers = Vec::new();
     let run = |method, path, jars: &mut Vec<Jar>| Load::new(method, path, 2, 10).run(server.address(), jars);
     assert!(format!("{:#}", run("GET", "/none", &mut browsers).unwrap_err()).contains("404"));
@@ -60,7 +67,7 @@ fn what_is_not_answered_with_200_is_an_error() {
 #[test]
 fn a_measurement_in_rounds_tells_of_every_request() {
     let plan = Plan { rounds: 3, one: Duration::from_millis(20), browsers: 32 };
-    let mut subjects = [Subject::of(CLOAKROOM, server(), plan.browsers).unwrap()];
+    let mut subjects = [Subject::of(CLOAKROOM, server("1000"), plan.browsers).unwrap()];
     for case in CASES {
         let needed = measure(&mut subjects, &case, 8, &plan, nothing).unwrap();
         let [needed] = needed.as_slice() else { panic!("one server was measured") };

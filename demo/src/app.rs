@@ -12,7 +12,8 @@ use cloakroom::cross_site::CrossSiteLayer;
 
 use crate::accounts::Accounts;
 use crate::errors::AppError;
-use crate::pages::{account, cart, goods, log_in, theme};
+use crate::pages::sessions::{self, Office};
+use crate::pages::{account, cart, confirm, goods, log_in, theme};
 use crate::{assets, errors, headers};
 
 /// What all handlers share.
@@ -37,7 +38,7 @@ pub(crate) enum Tokens {
 const LARGEST_FORM: usize = 8 * 1024;
 
 /// The whole shop. The last layer is the outermost: it sees the request first and the response last.
-pub(crate) fn router(shop: Shop, sessions: SessionLayer) -> Router {
+pub(crate) fn router(shop: Shop, layer: SessionLayer, office: Office) -> Router {
     Router::new()
         .route("/", get(goods::list))
         .route("/products/{id}", get(goods::product))
@@ -49,13 +50,14 @@ pub(crate) fn router(shop: Shop, sessions: SessionLayer) -> Router {
         .route("/log-in", get(log_in::form).post(log_in::log_in))
         .route("/log-out", post(log_in::log_out))
         .route("/account", get(account::show))
-        .route("/account/end", post(account::end))
-        .route("/account/end-others", post(account::end_others))
+        .route("/confirm", get(confirm::form).post(confirm::confirm))
+        .nest("/account/devices", sessions::devices(&shop))
+        .nest("/admin/sessions", sessions::admin(&shop, office))
         .route("/theme", post(theme::choose))
         .route("/style.css", get(assets::style))
         .route("/icon.svg", get(assets::icon))
         .fallback(async || AppError::NotFound)
-        .layer(sessions)
+        .layer(layer)
         // Outside of the sessions: what other sites send shall cost the store nothing.
         .layer(CrossSiteLayer::new())
         // Outside of both, since either may answer without a page.

@@ -2,10 +2,12 @@
 
 use std::borrow::Cow;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, OriginalUri};
+use axum::http::Uri;
 use axum::http::request::Parts;
-use cloakroom::Session;
 use cloakroom::cookie::CookieJar;
+use cloakroom::{Session, SessionError};
+use cloakroom_pages::Content;
 
 use crate::accounts::Account;
 use crate::app::Shop;
@@ -37,6 +39,22 @@ impl Frame {
         Frame { theme, path, visitor: None }
     }
 
+    /// Around a page that is no handler of ours, but is mounted among them: its own address is only the end of the whole one.
+    pub(crate) fn around(content: &Content<'_>, shop: &Shop) -> Result<Frame, SessionError> {
+        let uri = content.request.extensions.get::<OriginalUri>().map_or(&content.request.uri, |original| &original.0);
+        Frame::new(content.request, uri, content.session, shop)
+    }
+
+    fn new(request: &Parts, uri: &Uri, session: &Session, shop: &Shop) -> Result<Frame, SessionError> {
+        let visitor = Visitor {
+            name: account(session, shop).map(|account| account.name),
+            in_cart: session.get(CART)?.unwrap_or_default().count(),
+            flash: session.take(FLASH)?,
+        };
+        let theme = Theme::of(&CookieJar::from_headers(&request.headers));
+        Ok(Frame { theme, path: LocalPath::of_page(&request.method, uri), visitor: Some(visitor) })
+    }
+
     pub(crate) fn style_url(&self) -> &'static str {
         STYLE_URL.as_str()
     }
@@ -52,19 +70,14 @@ impl FromRequestParts<Shop> for Frame {
 
     async fn from_request_parts(parts: &mut Parts, shop: &Shop) -> Result<Frame, AppError> {
         let session = Session::from_parts(parts).await?;
-        let visitor = Visitor {
-            name: account(&session, shop).map(|account| account.name),
-            in_cart: session.get(CART)?.unwrap_or_default().count(),
-            flash: session.take(FLASH)?,
-        };
-        let theme = Theme::of(&CookieJar::from_headers(&parts.headers));
-        Ok(Frame { theme, path: LocalPath::of_page(&parts.method, &parts.uri), visitor: Some(visitor) })
+        Ok(Frame::new(parts, &parts.uri, &session, shop)?)
     }
 }
 
 /// The session of somebody who has logged in. Everybody else is asked to.
 pub(crate) struct Member {
     pub(crate) session: Session,
+    pub(crate) id: &'static str,
     pub(crate) name: &'static str,
 }
 
@@ -73,8 +86,8 @@ impl FromRequestParts<Shop> for Member {
 
     async fn from_request_parts(parts: &mut Parts, shop: &Shop) -> Result<Member, AppError> {
         let session = Session::from_parts(parts).await?;
-        match account(&session, shop).map(|account| account.name) {
-            Some(name) => Ok(Member { session, name }),
+        match account(&session, shop).map(|account| (account.id, account.name)) {
+            Some((id, name)) => Ok(Member { session, id, name }),
             None => Err(AppError::LogInFirst(LocalPath::of_page(&parts.method, &parts.uri))),
         }
     }

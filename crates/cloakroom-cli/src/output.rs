@@ -48,12 +48,13 @@ pub(crate) fn table(output: Output, head: &[&str], rows: &[Vec<String>]) -> Outc
         cells.chain(head.get(column).map(|name| name.len())).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    let line = |cells: &mut dyn Iterator<Item = &str>| {
-        let padded = cells.zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
-        padded.collect::<Vec<_>>().join("  ").trim_end().to_owned()
-    };
-    output.line(line(&mut head.iter().copied()))?;
-    rows.iter().try_for_each(|row| output.line(line(&mut row.iter().map(String::as_str))))
+    output.line(aligned(head.iter().copied(), &widths))?;
+    rows.iter().try_for_each(|row| output.line(aligned(row.iter().map(String::as_str), &widths)))
+}
+
+fn aligned<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize]) -> String {
+    let padded: Vec<String> = cells.zip(widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+    padded.join("  ").trim_end().to_owned()
 }
 
 /// A text without what a terminal would obey: users and user agents choose some of them.

@@ -2,6 +2,7 @@
 
 mod store;
 
+mod export;
 mod patch;
 mod seal;
 

@@ -10,8 +10,8 @@ use std::task::Poll;
 use cloakroom::Timestamp;
 use cloakroom::record::{Numbers, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Feed, Found, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
-    Token,
+    Applied, Capabilities, Created, Directory, Export, Feed, Finding, Found, Guard, Loaded, Rotated, Store, StoreError,
+    StoreFuture, Token,
 };
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -20,8 +20,9 @@ use crate::keys::DataKeys;
 use crate::patch;
 use crate::seal::Sealer;
 
-/// How often a call that reads first begins again because another write came in between. Each time one of those got further.
-const ATTEMPTS: usize = 64;
+/// How often a call that reads first begins again because another write came in between. Each time one of those got further, so
+/// this ends when the others do; and who waits for the call, as a session does, gives up long before.
+const ATTEMPTS: usize = 10_000;
 
 /// How often it does so at once. After that it steps aside first, lest two processes in lockstep meet at the same place each time.
 const AT_ONCE: usize = 8;
@@ -61,6 +62,10 @@ impl<S: Store> EncryptedStore<S> {
     /// The wrapped store, which sees the values as they are stored.
     pub fn inner(&self) -> &S {
         &self.store
+    }
+
+    pub(crate) fn keys(&self) -> &DataKeys {
+        &self.keys
     }
 
     fn sealer<'a>(&'a self, key: &'a StoreKey) -> Sealer<'a> {
@@ -176,7 +181,7 @@ impl<S: Store> EncryptedStore<S> {
             *turn = Some(self.queues[usize::from(key.digest()[0]) % QUEUES].lock().await);
         }
         if attempt >= AT_ONCE {
-            step_aside(RandomState::new().build_hasher().finish() % 16).await;
+            step_aside(RandomState::new().build_hasher().finish() % 16 + 1).await;
         }
     }
 }
@@ -262,6 +267,15 @@ impl<S: Store> Store for EncryptedStore<S> {
     /// The wrapped store's own: what a directory tells is not encrypted.
     fn directory(&self) -> Option<&dyn Directory> {
         self.store.directory()
+    }
+
+    /// The wrapped store's, with the values decrypted.
+    fn export(&self) -> Option<&dyn Export> {
+        self.store.export().map(|_| self as &dyn Export)
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        self.store.checkup()
     }
 
     /// The wrapped store's own: it tells no value, and its tokens are those that this store has.

@@ -11,10 +11,11 @@ use std::sync::{Arc, Mutex};
 
 use axum::Router;
 use axum::body::Body;
-use axum::routing::get;
+use axum::routing::{get, post};
 use cloakroom::cookie::KeyRing;
+use cloakroom::cross_site::CrossSiteLayer;
 use cloakroom::testing::Browser;
-use cloakroom::{Session, SessionError};
+use cloakroom::{FormGuard, Session, SessionError};
 use tracing_subscriber::fmt::MakeWriter;
 
 use support::{SECRET, Site};
@@ -62,7 +63,7 @@ fn chain(error: &dyn Error) -> String {
 }
 
 fn routes(log: Log) -> Router {
-    let note = log.clone();
+    let (note, form_log) = (log.clone(), log.clone());
     let store = move |session: Session| {
         let log = note.clone();
         async move {
@@ -90,7 +91,16 @@ fn routes(log: Log) -> Router {
             session.get::<u32>("password")
         }
     };
+    let form = move |session: Session| {
+        let log = form_log.clone();
+        async move {
+            let token = session.form_token().await?;
+            log.note(format!("{token:?} {}", chain(&session.verify_form_token("forged-token").unwrap_err())));
+            Ok::<_, SessionError>(token.as_str().to_owned())
+        }
+    };
     Router::new()
+        .route("/form", get(form).merge(post(async |_: FormGuard| "sent")))
         .route("/store", get(store))
         .route("/misread", get(|session: Session| async move { misread(session).await.map(|_| "unreachable") }))
         .route("/out", get(|session: Session| async move { session.log_out() }))
@@ -111,6 +121,17 @@ async fn nothing_secret_is_logged_or_printed() {
         tickets.push(browser.cookie("__Host-sid").unwrap().to_owned());
     }
     log.note(format!("{:?} {:?} {browser:?} {:?}", site.layer, site.store, KeyRing::new(SECRET).unwrap()));
+    let token = site.get(&mut browser, "/form").await.body;
+    let app = site.app().layer(CrossSiteLayer::new());
+    for (name, value) in [
+        ("x-csrf-token", token.as_str()),
+        ("x-csrf-token", "forged-token"),
+        ("origin", "https://forged-origin.example"),
+        ("sec-fetch-site", "forged-site"),
+    ] {
+        let request = http::Request::post("/form?forged-query").header(name, value).body(Body::empty()).unwrap();
+        browser.send(app.clone(), request).await.unwrap();
+    }
     let mut late = browser.clone();
     site.get(&mut browser, "/out").await;
     site.get(&mut late, "/out").await;
@@ -123,7 +144,9 @@ async fn nothing_secret_is_logged_or_printed() {
 
     let text = log.text();
     assert!(text.contains("a session failed"), "the events are there: {text}");
+    assert!(text.contains("a cross-site request was refused") && text.contains("without a form token"), "{text}");
     assert!(text.contains("password"), "keys may be told: {text}");
+    assert!(!text.contains(&token), "{text}");
     for ticket in &tickets {
         let id = ticket.strip_prefix("s%3A").unwrap().split('.').next().unwrap();
         assert!(!text.contains(id) && !text.contains(ticket.as_str()), "{text}");

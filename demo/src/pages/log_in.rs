@@ -74,7 +74,7 @@ pub(crate) async fn log_in(
         return Ok((StatusCode::UNPROCESSABLE_ENTITY, page(&again)?).into_response());
     };
     // The session gets a new id, so whoever had planted or seen the old one has nothing; the cart stays.
-    session.log_in(account.id)?;
+    session.log_in_by(account.id, "password")?;
     if remember {
         session.remember(REMEMBERED_IDLE, REMEMBERED)?;
     } else {

@@ -2,8 +2,10 @@
 
 pub(crate) mod account;
 pub(crate) mod cart;
+pub(crate) mod confirm;
 pub(crate) mod goods;
 pub(crate) mod log_in;
+pub(crate) mod sessions;
 pub(crate) mod theme;
 
 use anyhow::Context as _;

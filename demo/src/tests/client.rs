@@ -1,6 +1,7 @@
 //! A shop, and the browsers that visit it.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use argon2::{Algorithm, Argon2, Params, Version};
 use axum::Router;
@@ -10,10 +11,12 @@ use axum::http::{HeaderMap, Request, StatusCode};
 use cloakroom::cookie::KeyRing;
 use cloakroom::store::{MemoryStore, Store};
 use cloakroom::testing::Browser;
+use cloakroom_pages::History;
 use http_body_util::BodyExt as _;
 
 use crate::accounts::{Accounts, SAMPLES};
 use crate::app::{self, Shop, Tokens};
+use crate::pages::sessions::Office;
 
 /// A shop with its sessions in memory.
 pub(super) fn shop() -> Router {
@@ -29,7 +32,10 @@ pub(super) fn shop_with(store: Arc<dyn Store>, tokens: Tokens) -> Router {
     // Tests need no strong hashes, and have no time for them.
     let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, Params::new(8, 1, 1, None).unwrap());
     let shop = Shop { accounts: Arc::new(Accounts::samples(&argon2).unwrap()), keys: keys.clone(), tokens };
-    app::router(shop, crate::sessions(store, keys).unwrap())
+    let layer = crate::sessions(store, keys).unwrap();
+    let history = History::new(Duration::from_secs(60), 60);
+    let office = Office { admin: "ada".to_owned(), sessions: layer.sessions(), history };
+    app::router(shop, layer, office)
 }
 
 /// A visitor with a browser.

@@ -53,41 +53,6 @@ async fn logging_out_ends_the_session() {
 }
 
 #[tokio::test]
-async fn one_device_logs_the_other_out() {
-    let shop = shop();
-    let (mut desk, mut phone) = (Client::logged_in(&shop, "ada").await, Client::logged_in(&shop, "ada").await);
-    let mut stranger = Client::logged_in(&shop, "grace").await;
-
-    let page = desk.get("/account").await.body;
-    assert_eq!(page.matches("<h3>").count(), 2);
-    assert_eq!(page.matches("<h3>This device</h3>").count(), 1);
-    let (_, rest) = page.split_once(r#"name="device" value=""#).unwrap();
-    let (handle, _) = rest.split_once('"').unwrap();
-
-    stranger.post("/account/end", &format!("device={handle}")).await;
-    assert_eq!(phone.name().await, Some("Ada"), "nobody can end another user's session");
-
-    assert_eq!(desk.post("/account/end", &format!("device={handle}")).await.location(), "/account");
-    assert_eq!(phone.name().await, None);
-    assert_eq!(phone.get("/account").await.location(), "/log-in?next=%2Faccount");
-    assert_eq!(desk.name().await, Some("Ada"));
-}
-
-#[tokio::test]
-async fn one_device_logs_all_others_out() {
-    let shop = shop();
-    let mut desk = Client::logged_in(&shop, "ada").await;
-    let mut others = [Client::logged_in(&shop, "ada").await, Client::logged_in(&shop, "ada").await];
-    let mut stranger = Client::logged_in(&shop, "grace").await;
-    desk.post("/account/end-others", "").await;
-    assert!(desk.get("/account").await.body.contains("2 other devices are logged out."));
-    for other in &mut others {
-        assert_eq!(other.name().await, None);
-    }
-    assert_eq!(stranger.name().await, Some("Grace"));
-}
-
-#[tokio::test]
 async fn who_is_remembered_keeps_the_cookie() {
     let shop = shop();
     let mut client = Client::new(&shop);

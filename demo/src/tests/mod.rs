@@ -5,4 +5,5 @@ mod client;
 mod cookies;
 mod log_in;
 mod outside;
+mod sessions;
 mod stores;

@@ -33,12 +33,14 @@ async fn another_site_can_not_send_our_forms() {
 }
 
 /// All that a form of ours can do to a session.
-const FORMS: [(&str, &str); 7] = [
+const FORMS: [(&str, &str); 9] = [
     ("/cart/add", "product=bowler&quantity=1"),
     ("/cart/change", "product=bowler&change=more"),
     ("/cart/order", ""),
-    ("/account/end", "device=x"),
-    ("/account/end-others", ""),
+    ("/account/devices/end", "device=x"),
+    ("/account/devices/end-others", ""),
+    ("/account/devices/label", "label=x"),
+    ("/confirm", "password=analytical-engine"),
     ("/log-in", "name=grace&password=a-moth-in-the-relay"),
     ("/log-out", ""),
 ];
@@ -70,7 +72,7 @@ async fn each_form_of_a_page_has_a_token_that_it_needs() {
     Client::logged_in(&shop(), "ada").await;
     client.post("/cart/add", "product=bowler&quantity=1").await;
     let mut seen = 0;
-    for path in ["/", "/products/bowler", "/cart", "/account", "/log-in", "/nowhere"] {
+    for path in ["/", "/products/bowler", "/cart", "/account", "/account/devices", "/confirm", "/log-in", "/nowhere"] {
         let page = client.get(path).await.body;
         for form in page.split("<form ").skip(1).map(|rest| rest.split_once("</form>").unwrap().0) {
             let has_token = form.contains(r#"<input type="hidden" name="form_token" value=""#);

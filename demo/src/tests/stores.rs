@@ -61,13 +61,13 @@ async fn mongodb_keeps_the_sessions() {
     client.log_in("linus", "").await.location();
     assert!(client.get("/").await.body.contains("Welcome, Linus."));
     assert_eq!(client.in_cart().await, 2);
-    assert!(client.get("/account").await.body.contains("This device"));
+    assert!(client.get("/account/devices").await.body.contains("This device"));
 
     // Sessions of earlier runs may be there too.
-    client.post("/account/end-others", "").await.location();
+    client.post("/account/devices/end-others", "").await.location();
     let mut other = Client::logged_in(&shop, "linus").await;
-    client.post("/account/end-others", "").await.location();
-    assert!(client.get("/account").await.body.contains("1 other device is logged out."));
+    client.post("/account/devices/end-others", "").await.location();
+    assert!(client.get("/account/devices").await.body.contains("1 other device is logged out."));
     assert_eq!(other.name().await, None);
     client.post("/log-out", "").await.location();
     assert_eq!(client.name().await, None);

@@ -7,7 +7,6 @@ mod browser;
 mod database;
 mod layout;
 mod pair;
-mod process;
 
 mod documents;
 mod keys;

@@ -3,7 +3,7 @@
 use crate::browser::{Browser, COOKIE};
 use crate::database::Database;
 use crate::layout::Layout;
-use crate::process::Server;
+use cloakroom_interop::process::Server;
 
 pub(crate) struct Pair {
     pub(crate) layout: Layout,

@@ -7,8 +7,8 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::browser::Browser;
-use crate::process::Server;
 use crate::shops::Shops;
+use cloakroom_interop::process::Server;
 
 const CONFIGURATION: &str = include_str!("../../nginx/one-login.conf");
 

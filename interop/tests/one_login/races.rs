@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use crate::browser::{Answer, Browser};
+use cloakroom_interop::http::Answer;
+
+use crate::browser::Browser;
 use crate::pair::{Pair, Setup};
-use crate::process::Server;
+use cloakroom_interop::process::Server;
 
 /// How many browsers' connections each side has to serve at once. Where the session is a text, all of them write the same field.
 const CONNECTIONS: usize = 2;

@@ -1,8 +1,10 @@
 //! The demo shop and its twin in Express are one shop.
 
-use crate::browser::{Answer, Browser, COOKIE};
+use cloakroom_interop::http::Answer;
+
+use crate::browser::{Browser, COOKIE};
 use crate::database::Database;
-use crate::process::Server;
+use cloakroom_interop::process::Server;
 
 pub(crate) struct Shops {
     pub(crate) express: Server,
@@ -70,8 +72,8 @@ fn one_cart_and_one_login(layout: &str) {
             assert!(page.contains("€285.00") && page.contains("€314.00"), "three bowlers, and mittens: {page}");
         }
         // Rust knows whose session it is, although Express may have logged in.
-        let page = visitor.read(&shops.rust, "/account");
-        assert!(page.contains("Hello, Ada") && page.contains("This device"), "{page}");
+        let page = visitor.read(&shops.rust, "/account/devices");
+        assert!(page.contains("Ada</a>") && page.contains("This device"), "{page}");
         let ticket = visitor.clone();
         sent(visitor.submit(other, "/log-out", ""));
         for server in [one, other] {

@@ -62,7 +62,10 @@ pub(crate) async fn examine(page: &str, task: &Doctor) -> Outcome<Vec<Finding>> 
     findings.push(exam::ids(&plan, task.samples.clamp(1, MOST_SAMPLES)).await?);
     findings.push(exam::planted(&plan).await?);
     match (&plan.login, &plan.logout) {
-        (None, _) => findings.push(skipped("V7.2.4 a new id at each log-in", "--login")),
+        (None, _) => {
+            findings.push(skipped("V7.2.4 a new id at each log-in", "--login"));
+            findings.push(skipped("V7.4.1 what has ended can't be used", "--login and --logout"));
+        }
         (Some(login), None) => {
             findings.extend(exam::log_in(&plan, login).await?);
             findings.push(skipped("V7.4.1 what has ended can't be used", "--logout"));

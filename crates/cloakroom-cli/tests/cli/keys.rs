@@ -9,7 +9,7 @@ use crate::command::{cloakroom, on};
 use crate::places::{Folder, Place};
 use crate::seed::Seed;
 
-const SECRET: &str = "a secret of 32 bytes or more, for tests";
+const SECRET: &str = "a secret of 32 bytes or more for tests";
 
 #[test]
 fn a_key_file_is_made_once_and_turned() {

@@ -55,8 +55,8 @@ async fn from_one_file_to_another() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_hashes_to_hashes() {
-    for pair in Place::native().windows(2) {
-        moves(&pair[0], &pair[1]).await;
+    for (from, to) in Place::native().iter().zip(Place::native().iter().skip(1)) {
+        moves(from, to).await;
     }
 }
 
@@ -72,8 +72,8 @@ async fn from_express_to_hashes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_one_store_of_express_to_another() {
-    for pair in Place::express().windows(2) {
-        moves(&pair[0], &pair[1]).await;
+    for (from, to) in Place::express().iter().zip(Place::express().iter().skip(1)) {
+        moves(from, to).await;
     }
 }
 

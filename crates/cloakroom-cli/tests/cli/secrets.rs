@@ -98,7 +98,8 @@ fn no_url_is_told() {
             [&["list"][..], &["stats"], &["doctor"], &["purge"], &["migrate", "--from", &other, "--to", &url, "--yes"]]
         {
             let ended = on(&url, call).run();
-            assert!(ended.code == 1 || ended.code == 2, "{ended:?}");
+            // A store without sessions is moved without a look at the other one.
+            assert!(ended.code == 1 || ended.code == 2 || (call[0] == "migrate" && ended.code == 0), "{ended:?}");
             tells_nothing(&ended, &[]);
         }
         let ended = cloakroom(&["list", "--store", &url, &url]).ends(2);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use cloakroom::store::conformance::{self, Outcome};
 use cloakroom::store::{MemoryStore, MovingStore, Store};
 use cloakroom_encrypted::{DataKeys, EncryptedStore};
-use cloakroom_sqlite::SqliteStore;
+use cloakroom_sqlite::{SqliteStore, Synchronous};
 
 use crate::scratch::{key, keys};
 
@@ -49,8 +49,9 @@ async fn over_sqlite_the_contract_is_kept() {
     let name: String = key().digest()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
     let folder = std::env::temp_dir().join(format!("cloakroom-encrypted-{name}"));
     std::fs::create_dir(&folder).unwrap();
-    let sqlite =
-        SqliteStore::builder(folder.join("sessions.db")).deadline(Duration::from_secs(30)).open().await.unwrap();
+    // Sums of one session stand in a queue here, so each of them would wait for the disk by itself.
+    let sqlite = SqliteStore::builder(folder.join("sessions.db")).synchronous(Synchronous::Normal);
+    let sqlite = sqlite.deadline(Duration::from_secs(30)).open().await.unwrap();
     let report = conformance::run(EncryptedStore::new(sqlite.clone(), keys(1))).await;
     sqlite.close().await;
     std::fs::remove_dir_all(&folder).unwrap();

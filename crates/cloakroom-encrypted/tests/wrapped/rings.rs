@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cloakroom::record::Patch;
-use cloakroom::store::{Guard, MemoryStore, Rotated, Store};
+use cloakroom::store::{Export, Guard, MemoryStore, Moved, MovingStore, Rotated, Store};
 use cloakroom_encrypted::{DataKeys, EncryptedStore};
 
 use crate::scratch::{add, at, corrupt, created, done, is_corrupt, json, key, keys, set, value};
@@ -54,4 +54,43 @@ async fn processes_with_the_keys_in_another_order_read_each_other() {
 async fn without_its_key_a_session_is_an_error_and_never_empty() {
     let [old, _, new] = three();
     is_corrupt(&new, &created(&old).await).await;
+}
+
+#[tokio::test]
+async fn sessions_that_nobody_uses_are_moved_to_the_newest_key() {
+    let old = Arc::new(EncryptedStore::new(MemoryStore::new(), keys(1)));
+    let new = Arc::new(EncryptedStore::new(MemoryStore::new(), keys(2)));
+    let moving = MovingStore::new(old.clone(), new.clone());
+    let key = created(&*old).await;
+    let batch = old.export().unwrap().records(None, 10, at(1)).await.unwrap();
+    assert_eq!(batch.records.len(), 1);
+    assert_eq!(moving.bring_over(&batch.records[0], at(1)).await.unwrap(), Moved::Done);
+    assert_eq!(value(&*new, &key, "n").await, json("7"));
+    assert_eq!(value(&moving, &key, "word").await, json(r#""plainly""#));
+}
+
+#[tokio::test]
+async fn the_export_passes_over_what_it_has_no_key_for_and_counts_it() {
+    let [old, both, new] = three();
+    let theirs = created(&old).await;
+    let mine = created(&both).await;
+    let batch = new.records(None, 10, at(1)).await.unwrap();
+    let digests: Vec<_> = batch.records.iter().map(|exported| *exported.digest()).collect();
+    assert_eq!((digests, batch.unreadable), (vec![*mine.digest()], 1));
+    assert_eq!(batch.records[0].record.data.get("n"), Some(&json("7")));
+    let batch = both.records(None, 10, at(1)).await.unwrap();
+    assert!(batch.records.iter().any(|exported| exported.digest() == theirs.digest()));
+    assert_eq!((batch.records.len(), batch.unreadable), (2, 0));
+}
+
+/// As `cloakroom backup` and `restore` do, which know no data keys.
+#[tokio::test]
+async fn what_is_stored_opens_again_in_another_store_under_the_same_key() {
+    let [old, ..] = three();
+    let key = created(&old).await;
+    let elsewhere = Arc::new(MemoryStore::new());
+    let stored = old.inner().records(None, 10, at(1)).await.unwrap();
+    assert!(!format!("{:?}", stored.records[0].record.data.get("word").unwrap().as_json()).contains("plainly"));
+    stored.records[0].import_into(&elsewhere, at(1)).await.unwrap();
+    assert_eq!(value(&EncryptedStore::new(elsewhere, keys(1)), &key, "n").await, json("7"));
 }

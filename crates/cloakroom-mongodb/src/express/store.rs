@@ -340,7 +340,7 @@ impl Store for ExpressStore {
 
     fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
         StoreFuture::new(self.within(async move {
-            checkup::checkup(&self.place, self.layout.own_id_field(), &[&self.layout.expires_key]).await
+            checkup::checkup(&self.place, self.layout.own_id_field(), &[self.layout.expires_key.as_str()]).await
         }))
     }
 

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use cloakroom::record::{Patch, Record, StoreKey, Value};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Feed, Found, Guard, Listener, Loaded, MemoryStore, NearCache, News,
-    Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
+    Applied, Capabilities, Created, Directory, Export, Feed, Found, Guard, Listener, Loaded, MemoryStore, NearCache,
+    News, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
 };
 use cloakroom::{Timestamp, UserId};
 use tokio::sync::watch;

@@ -50,6 +50,7 @@ const AT_ONCE: usize = 8;
 /// 2. Once no process without it is left, deploy `MovingStore::new(old, new)` everywhere. Both kinds get along.
 /// 3. When the old store is empty, put the new one in its place: `new` alone. It is empty at the latest when the longest
 ///    [absolute end](Record::absolute_end) since step 2 has passed; a [`page`](Directory::page) of the *old* store tells.
+///    [`bring_over`](MovingStore::bring_over) moves what nobody uses, so that it is empty sooner; the command `cloakroom migrate` does so.
 ///
 /// Whoever leaves out step 1 logs users out meanwhile: a process that knows the old store alone finds nothing of a session that has
 /// moved. To go back from step 2, exchange the two stores, with steps of the same kind.

@@ -8,14 +8,15 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 /// A process that listens on a port of 127.0.0.1. Dropping it kills it.
-pub(crate) struct Server {
+#[derive(Debug)]
+pub struct Server {
     process: Child,
     address: String,
 }
 
 impl Server {
     /// One of the programs in `interop/`.
-    pub(crate) fn node(program: &str, variables: &[(&str, &str)]) -> Server {
+    pub fn node(program: &str, variables: &[(&str, &str)]) -> Server {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
         let modules = folder.join("node_modules");
         assert!(modules.is_dir(), "the packages of interop/ are missing: run `cargo xtask test`, or `npm ci` there");
@@ -24,7 +25,7 @@ impl Server {
     }
 
     /// A binary of the workspace.
-    pub(crate) fn rust(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
+    pub fn rust(program: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
         let (_, path) = BINARIES.iter().find(|(name, _)| name == program).unwrap();
         Server::start(Command::new(path).args(arguments), variables)
     }
@@ -40,21 +41,22 @@ impl Server {
     }
 
     /// A process that listens where it was told to.
-    pub(crate) fn at(process: Child, address: String) -> Server {
+    pub fn at(process: Child, address: String) -> Server {
         Server { process, address }
     }
 
-    pub(crate) fn address(&self) -> &str {
+    /// Host and port.
+    pub fn address(&self) -> &str {
         &self.address
     }
 
     /// Waits until it has ended by itself.
-    pub(crate) fn wait(&mut self) {
+    pub fn wait(&mut self) {
         self.process.wait().unwrap();
     }
 
     /// SIGKILL, at once.
-    pub(crate) fn signal_kill(&self) {
+    pub fn signal_kill(&self) {
         let sent = Command::new("kill").args(["-s", "KILL", &self.process.id().to_string()]).status().unwrap();
         assert!(sent.success());
     }
