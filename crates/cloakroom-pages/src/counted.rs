@@ -2,8 +2,8 @@
 
 use cloakroom::record::{Patch, Record, StoreKey, UserId};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Entry, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
-    StoreFuture,
+    Applied, Capabilities, Created, Directory, Entry, Export, Feed, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreErrorKind, StoreFuture,
 };
 use cloakroom::{Handle, Timestamp};
 
@@ -101,6 +101,14 @@ impl<S: Store> Store for CountedStore<S> {
 
     fn feed(&self) -> Option<&dyn Feed> {
         self.inner.feed()
+    }
+
+    fn export(&self) -> Option<&dyn Export> {
+        self.inner.export()
+    }
+
+    fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
+        self.inner.checkup()
     }
 }
 
