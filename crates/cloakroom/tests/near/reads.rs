@@ -194,6 +194,36 @@ async fn a_session_that_was_read_under_its_new_id_is_not_served_under_the_old_on
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_copy_of_a_cache_behind_is_no_answer_of_the_store() {
+    let (one, _) = two().await;
+    let key = one.begin().await;
+    heard().await;
+    assert_eq!((one.number(&key).await, one.number(&key).await), (Some(1), Some(1)));
+    let behind = Arc::new(one.cache);
+    let outer = Node { cache: NearCache::new(behind.clone()).unwrap().with_bound(BOUND), link: one.link };
+    outer.until_live().await;
+    let hits = behind.stats().hits;
+    assert_eq!(outer.number(&key).await, Some(1));
+    assert_eq!(behind.stats().hits, hits);
+}
+
+#[test]
+fn who_is_on_no_runtime_of_tokio_waits_for_nobody() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let node = runtime.block_on(Node::live(&store));
+    let key = runtime.block_on(node.begin());
+    node.link.hold_answers();
+    let mut first = std::pin::pin!(node.number(&key));
+    let mut second = std::pin::pin!(node.number(&key));
+    let mut cx = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(first.as_mut().poll(&mut cx).is_pending());
+    let loads = node.link.loads();
+    assert!(second.as_mut().poll(&mut cx).is_pending());
+    assert_eq!(node.link.loads(), loads + 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn it_holds_no_more_than_it_may() {
     let store = Arc::new(MemoryStore::new());
     let node = Node::of(&store);

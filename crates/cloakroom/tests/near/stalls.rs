@@ -93,9 +93,37 @@ async fn a_connection_that_fell_silent_for_good_is_made_anew() {
     one.link.set_feed(Line::Silent);
     tokio::time::sleep(BOUND * 60).await;
     assert!(!one.cache.stats().is_live);
-    assert!(one.link.listens.load(Ordering::SeqCst) > 1);
+    // Nor is one that never answers waited for.
+    assert!(one.link.listens.load(Ordering::SeqCst) > 2);
     one.link.set_feed(Line::Up);
     one.until_live().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_feed_that_is_half_dead_is_made_anew_though_it_tells_things() {
+    let (one, two) = two().await;
+    let key = two.begin().await;
+    one.link.set_feed(Line::Markless);
+    for _ in 0..60 {
+        two.add(&key).await;
+        tokio::time::sleep(BOUND / 2).await;
+    }
+    assert!(!one.cache.stats().is_live);
+    assert!(one.link.listens.load(Ordering::SeqCst) > 2);
+    one.link.set_feed(Line::Up);
+    one.until_live().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_nobody_needs_any_more_ends() {
+    let store = Arc::new(MemoryStore::new());
+    let (node, tasks) = (Node::live(&store).await, tokio::runtime::Handle::current().metrics());
+    assert!(tasks.num_alive_tasks() > 0);
+    let link = Arc::downgrade(&node.link);
+    drop(node);
+    heard().await;
+    assert_eq!(tasks.num_alive_tasks(), 0);
+    assert!(link.upgrade().is_none());
 }
 
 #[test]

@@ -31,6 +31,8 @@ pub(crate) enum Line {
     Up,
     /// Nothing comes through.
     Silent,
+    /// News come through, but no mark.
+    Markless,
     /// It is known to be broken.
     Down,
 }
@@ -154,7 +156,10 @@ impl Listener for Held {
                 tokio::select! {
                     biased;
                     _ = self.line.changed() => {}
-                    news = self.inner.next() => return news,
+                    news = self.inner.next() => match news {
+                        Ok(News::Echo(_)) if state == Line::Markless => {}
+                        news => return news,
+                    },
                 }
             }
         })

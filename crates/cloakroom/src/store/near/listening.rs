@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use super::Inner;
 use crate::store::{Listener, News, StoreError, StoreErrorKind};
@@ -15,7 +15,7 @@ use crate::store::{Listener, News, StoreError, StoreErrorKind};
 /// So many marks are sent in a bound.
 const MARKS: u32 = 4;
 
-/// Marks come back many times in this time. A connection on which nothing comes is dead.
+/// Marks come back many times in this time. A connection on which none comes is dead, or half of it is.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// How long after a failure it is tried again, at first and at most.
@@ -57,26 +57,29 @@ impl Drop for Task {
 }
 
 async fn run(inner: Arc<Inner>) {
-    let mut pause = RETRY.0;
+    let (mut pause, mut is_away) = (RETRY.0, false);
     loop {
         let id = random();
         let heard = match inner.store.feed() {
-            Some(feed) => feed.listen(id).await,
+            Some(feed) => timeout(inner.silence(), feed.listen(id)).await.unwrap_or_else(|_| Err(silent())),
             None => Err(StoreError::with_source(StoreErrorKind::Other, "the store has no feed any more")),
         };
         let error = match heard {
             Ok(listener) => {
                 inner.shelves.listen_anew(true);
-                let error = attend(&inner, id, listener).await;
-                if inner.pulse.is_live() {
+                let proved = || {
+                    if std::mem::take(&mut is_away) {
+                        tracing::info!("the store's feed is back");
+                    }
                     pause = RETRY.0;
-                }
-                error
+                };
+                attend(&inner, id, listener, proved).await
             }
             Err(error) => error,
         };
         inner.shelves.listen_anew(false);
-        if pause == RETRY.0 {
+        // Once, and not at each attempt.
+        if !std::mem::replace(&mut is_away, true) {
             tracing::warn!(
                 error = &error as &dyn Error,
                 source = error.source(),
@@ -88,17 +91,41 @@ async fn run(inner: Arc<Inner>) {
     }
 }
 
-/// Listens until that fails; tells why.
-async fn attend(inner: &Arc<Inner>, id: u64, mut listener: Box<dyn Listener>) -> StoreError {
+/// Listens until that fails; tells why. Each mark that comes back is told as well.
+async fn attend(
+    inner: &Arc<Inner>,
+    id: u64,
+    mut listener: Box<dyn Listener>,
+    mut proved: impl FnMut() + Send,
+) -> StoreError {
     let _marks = Task(tokio::spawn(send_marks(inner.clone(), id)));
-    let silence = SILENCE.max(inner.pulse.bound() * MARKS);
+    // News alone prove nothing: where two feeds are listened to as one, they may all be of the one that still works.
+    let mut end = Instant::now() + inner.silence();
     loop {
-        match timeout(silence, listener.next()).await {
-            Ok(Ok(News::Echo(mark))) => inner.pulse.proved(mark),
+        if Instant::now() >= end {
+            return silent();
+        }
+        match timeout_at(end, listener.next()).await {
+            Ok(Ok(News::Echo(mark))) => {
+                inner.pulse.proved(mark);
+                proved();
+                end = Instant::now() + inner.silence();
+            }
             Ok(Ok(news)) => inner.shelves.hear(&news),
             Ok(Err(error)) => return error,
-            Err(_) => return StoreError::with_source(StoreErrorKind::Timeout, "nothing is heard of the feed"),
+            Err(_) => return silent(),
         }
+    }
+}
+
+fn silent() -> StoreError {
+    StoreError::with_source(StoreErrorKind::Timeout, "no mark comes back by the feed")
+}
+
+impl Inner {
+    /// How long no mark may come back before the feed is listened to anew.
+    fn silence(&self) -> Duration {
+        SILENCE.max(self.pulse.bound() * MARKS)
     }
 }
 

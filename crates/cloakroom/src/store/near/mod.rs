@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::sync::Notify;
 
 use self::listening::Listening;
@@ -154,7 +155,10 @@ impl NearCache {
     ) -> Result<Loaded, StoreError> {
         let inner = &*self.inner;
         self.listening.ensure(inner.pulse.is_live(), &self.inner);
-        if let Look::Wait(mut flight) = look {
+        // Who is on no runtime of tokio can't wait with a limit, and asks.
+        if let Look::Wait(flight) = &mut look
+            && Handle::try_current().is_ok()
+        {
             // It ends by an error too, and then everybody asks for themselves. Who flies may also not be polled any more.
             drop(tokio::time::timeout(inner.pulse.bound(), flight.changed()).await);
             look = inner.shelves.look(key, now, inner.pulse.moment(), false);
@@ -166,13 +170,14 @@ impl NearCache {
             }
             Look::Fly(flight) => {
                 inner.misses.fetch_add(1, Ordering::Relaxed);
-                let loaded = inner.store.load(key, now).await?;
+                // Never a copy of another cache behind, which may not have heard yet what this one has.
+                let loaded = inner.store.load_fresh(key, now).await?;
                 flight.land(&loaded, now);
                 Ok(loaded)
             }
             Look::Ask | Look::Wait(_) => {
                 inner.misses.fetch_add(1, Ordering::Relaxed);
-                let loaded = inner.store.load(key, now).await?;
+                let loaded = inner.store.load_fresh(key, now).await?;
                 inner.shelves.seen(key, &loaded);
                 Ok(loaded)
             }
