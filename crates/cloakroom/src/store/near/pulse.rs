@@ -11,6 +11,8 @@ use tokio::time::Instant;
 pub(super) struct Pulse {
     start: Instant,
     bound: Duration,
+    /// The last mark that was given out; 0 if none was.
+    sent: AtomicU64,
     /// The greatest mark that has come back; 0 if none has.
     proved: AtomicU64,
     /// A lesser mark proves nothing.
@@ -19,29 +21,38 @@ pub(super) struct Pulse {
 
 impl Pulse {
     pub(super) fn new(bound: Duration) -> Pulse {
-        Pulse { start: Instant::now(), bound, proved: AtomicU64::new(0), demanded: AtomicU64::new(1) }
+        let (sent, proved, demanded) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(1));
+        Pulse { start: Instant::now(), bound, sent, proved, demanded }
     }
 
     pub(super) fn bound(&self) -> Duration {
         self.bound
     }
 
-    /// A mark to be sent now: the microseconds since the start, and never 0.
+    /// A mark to be sent now: the microseconds since the start, never 0, and never one that there was before.
     pub(super) fn mark(&self) -> u64 {
+        let now = self.now();
+        let next = |sent: u64| now.max(sent.saturating_add(1));
+        let before = self.sent.fetch_update(Ordering::AcqRel, Ordering::Acquire, |sent| Some(next(sent)));
+        next(before.unwrap_or_else(|sent| sent))
+    }
+
+    fn now(&self) -> u64 {
         micros(self.start.elapsed()).saturating_add(1)
     }
 
     /// A mark has come back.
     pub(super) fn proved(&self, mark: u64) {
-        // One that is ahead is none of ours.
-        if mark <= self.mark() {
+        // Another is none of ours.
+        if mark <= self.sent.load(Ordering::Acquire) {
             self.proved.fetch_max(mark, Ordering::AcqRel);
         }
     }
 
-    /// From now on only a mark counts that is sent later.
+    /// From now on only a mark counts that is given out later.
     pub(super) fn demand(&self) {
-        self.demanded.fetch_max(self.mark().saturating_add(1), Ordering::AcqRel);
+        let next = self.sent.load(Ordering::Acquire).saturating_add(1);
+        self.demanded.fetch_max(next, Ordering::AcqRel);
     }
 
     /// Whether all is known that was confirmed a bound ago.
@@ -51,7 +62,7 @@ impl Pulse {
 
     /// The present.
     pub(super) fn moment(&self) -> Moment {
-        let (at, proved) = (self.mark(), self.proved.load(Ordering::Acquire));
+        let (at, proved) = (self.now(), self.proved.load(Ordering::Acquire));
         let is_enough = proved >= self.demanded.load(Ordering::Acquire);
         Moment { at, is_live: is_enough && at < proved.saturating_add(micros(self.bound)) }
     }
@@ -94,7 +105,7 @@ mod tests {
         pulse.demand();
         pulse.proved(early);
         assert!(!pulse.is_live());
-        tokio::time::advance(Duration::from_millis(1)).await;
+        // Even at the same moment.
         pulse.proved(pulse.mark());
         assert!(pulse.is_live());
     }
