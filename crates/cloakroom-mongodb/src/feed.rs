@@ -97,10 +97,9 @@ impl Feed for MongoStore {
 /// Opens a change stream.
 pub(crate) async fn listen(place: &Place, listener: u64, telling: Telling) -> Result<Box<dyn Listener>, StoreError> {
     // What is read from a secondary may be older than what the feed has told, and would be kept.
-    if let Some(SelectionCriteria::ReadPreference(preference)) = place.documents.selection_criteria()
-        && *preference != ReadPreference::Primary
-    {
-        return Err(error::no_feed("sessions are read from secondaries, which lag behind it"));
+    match place.documents.selection_criteria() {
+        None | Some(SelectionCriteria::ReadPreference(ReadPreference::Primary)) => {}
+        Some(_) => return Err(error::no_feed("sessions are read from secondaries, which lag behind it")),
     }
     let watch = Watch { place: place.clone(), listener, telling };
     let cursor = place.within(watch.begin()).await?;
@@ -159,6 +158,8 @@ impl Watch {
         let sessions = self.place.documents.name();
         let of_sessions = doc! { "ns.coll": sessions };
         let of_marks = doc! { "ns.coll": marks_name(&self.place), "documentKey._id": number(self.listener) };
+        // Another collection that takes the place of this one is told under its own name.
+        let of_another = doc! { "to.coll": sessions };
         let of_all = doc! { "operationType": { "$in": ["dropDatabase", "invalidate"] } };
         let mut shown = doc! { "operationType": 1, "ns.coll": 1, "documentKey._id": 1 };
         for field in self.telling.fields.iter().chain(&[MARK]) {
@@ -167,7 +168,7 @@ impl Watch {
         }
         let pipeline = [
             doc! { "$changeStream": {} },
-            doc! { "$match": { "$or": [of_sessions, of_marks, of_all] } },
+            doc! { "$match": { "$or": [of_sessions, of_marks, of_another, of_all] } },
             doc! { "$project": shown },
         ];
         let watch = self.place.database.aggregate(pipeline).max_await_time(AWAIT);

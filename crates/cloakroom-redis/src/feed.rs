@@ -118,7 +118,11 @@ impl Tracked {
             }
             match self.heard.recv().await {
                 Some(push) if push.kind == PushKind::Invalidate => self.read(&push.data),
-                Some(_) | None => return Err(error::no_news()),
+                Some(_) | None => {
+                    // So that who asks again hears it again.
+                    self.heard.close();
+                    return Err(error::no_news());
+                }
             }
         }
     }

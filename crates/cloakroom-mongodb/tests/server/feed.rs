@@ -12,11 +12,11 @@ use mongodb::event::EventHandler;
 use mongodb::event::command::CommandEvent;
 use mongodb::options::{ClientOptions, DatabaseOptions, ReadPreference, SelectionCriteria};
 
-use crate::scratch::{at, key, patch, record, scratch, text, uri};
+use crate::scratch::{PATIENCE, at, key, patch, record, scratch, text, uri};
 
-/// A cache that serves from memory.
+/// A cache that serves from memory. What it sees of others, it has heard: its bound does not end while a test runs.
 async fn live(store: impl Store) -> NearCache {
-    let (cache, start) = (NearCache::new(store).unwrap(), Instant::now());
+    let (cache, start) = (NearCache::new(store).unwrap().with_bound(PATIENCE * 60), Instant::now());
     while !cache.stats().is_live {
         cache.load(&key(), at(0)).await.unwrap();
         wait(start, "it serves from memory").await;
@@ -25,7 +25,7 @@ async fn live(store: impl Store) -> NearCache {
 }
 
 async fn wait(start: Instant, for_what: &str) {
-    assert!(start.elapsed() < Duration::from_secs(60), "{for_what}");
+    assert!(start.elapsed() < PATIENCE, "{for_what}");
     tokio::time::sleep(Duration::from_millis(5)).await;
 }
 
@@ -77,7 +77,7 @@ async fn a_cache_in_front_of_documents_of_express_keeps_the_contract() {
 #[tokio::test]
 async fn what_one_server_ends_another_does_not_show_any_more() {
     scratch(|scratch| async move {
-        let other = MongoStore::new(scratch.database.clone());
+        let other = MongoStore::new(scratch.database.clone()).with_deadline(PATIENCE);
         let (one, two) = (live(scratch.store.clone()).await, live(other).await);
         for way in 0..3 {
             let key = key();
@@ -154,10 +154,26 @@ async fn a_collection_that_is_dropped_is_a_gap() {
     .await;
 }
 
+#[tokio::test]
+async fn a_collection_that_takes_the_place_of_the_sessions_is_a_gap() {
+    scratch(|scratch| async move {
+        scratch.created(&record()).await;
+        let (sessions, database) = (scratch.documents(), &scratch.database);
+        let other = database.collection::<mongodb::bson::Document>("restored");
+        other.insert_one(doc! { "a": 1 }).await.unwrap();
+        let mut listener = scratch.store.listen(7).await.unwrap();
+        let (from, to) = (other.namespace().to_string(), sessions.namespace().to_string());
+        let rename = doc! { "renameCollection": from, "to": to, "dropTarget": true };
+        database.client().database("admin").run_command(rename).await.unwrap();
+        heard(&mut *listener, &News::Gap).await;
+    })
+    .await;
+}
+
 /// Listens until that is told.
 async fn heard(listener: &mut dyn Listener, wanted: &News) {
     let listening = async { while listener.next().await.unwrap() != *wanted {} };
-    tokio::time::timeout(Duration::from_secs(60), listening).await.unwrap();
+    tokio::time::timeout(PATIENCE, listening).await.unwrap();
 }
 
 #[tokio::test]
@@ -172,7 +188,7 @@ async fn no_data_of_a_session_leaves_the_server_for_the_feed() {
             }
         }));
         let client = Client::with_options(options).unwrap();
-        let store = MongoStore::new(client.database(scratch.database.name()));
+        let store = MongoStore::new(client.database(scratch.database.name())).with_deadline(PATIENCE);
         let (key, _) = scratch.created(&record()).await;
         let mut listener = store.listen(7).await.unwrap();
         scratch.apply(&key, &patch(|patch| patch.set("word", text("hunter2")))).await;
