@@ -6,7 +6,6 @@ const { promisify } = require('node:util');
 const { setTimeout: sleep } = require('node:timers/promises');
 const express = require('express');
 const session = require('express-session');
-const { MongoClient } = require('mongodb');
 const stores = require('./stores');
 
 const { PORT = '0', SECRET = 'keyboard cat', STORE, LAYOUT = 'connect-mongodb-session', COOKIE = 'connect.sid' } =
@@ -15,7 +14,7 @@ const isOn = (name) => process.env[name] === '1';
 const number = (name) => (process.env[name] === undefined ? undefined : Number(process.env[name]));
 
 const store = stores.open(LAYOUT, STORE, { touchAfter: number('TOUCH_AFTER'), timestamps: isOn('TIMESTAMPS') });
-const documents = stores.documents(LAYOUT, new MongoClient(STORE));
+const bare = stores.bare(LAYOUT, STORE);
 
 const app = express();
 app.disable('x-powered-by');
@@ -58,14 +57,11 @@ app.post('/incr', text((req) => (req.session.n = (req.session.n ?? 0) + 1)));
 // For once not blindly: only while the document still has the session that was read, and again where it has another.
 app.post('/incr-cas', text(async (req) => {
   for (;;) {
-    const ours = { [documents.idField]: req.sessionID };
-    const found = await documents.collection.findOne(ours);
+    const found = await bare.read(req.sessionID);
     if (!found) throw new Error('there is no session to count in');
-    const data = documents.read(found.session);
+    const data = bare.parse(found);
     data.n = (data.n ?? 0) + 1;
-    const unchanged = { ...ours, session: found.session };
-    const { matchedCount } = await documents.collection.updateOne(unchanged, { $set: { session: documents.write(data) } });
-    if (matchedCount === 1) return data.n;
+    if (await bare.swap(req.sessionID, found, bare.stringify(data))) return data.n;
     await sleep(Math.random() * 5);
   }
 }));
@@ -80,8 +76,9 @@ app.post('/unset/:key', text((req) => {
   return 'ok';
 }));
 
+// In Redis, `cloakroom` is what the Rust side keeps in a session.
 app.get('/dump', (req, res) => {
-  const { cookie, ...data } = req.session;
+  const { cookie, cloakroom, ...data } = req.session;
   res.json(data);
 });
 

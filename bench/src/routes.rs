@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use cloakroom::cookie::{CookieJar, Site};
-use cloakroom::{Handle, Key, Session, SessionError, SessionLayer};
+use cloakroom::{Handle, Key, Session, SessionError, SessionLayer, UnreadSession};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use tokio::time::sleep;
@@ -44,6 +44,10 @@ pub fn router(sessions: SessionLayer) -> Router {
         .route("/ext/cookies", get(cookies))
         .route("/ext/setcookie", get(set_cookie))
         .route("/ext/slow-incr", post(slow_incr))
+        .route("/ext/unread/incr", post(unread_incr))
+        .route("/ext/unread/set/{key}/{value}", post(unread_set))
+        .route("/ext/unread/unset/{key}", post(unread_unset))
+        .route("/ext/unread/logout", post(unread_log_out))
         .route("/ext/public", get(public))
         .route("/ext/fill/{bytes}", post(fill))
         .route("/ext/length", get(length))
@@ -94,6 +98,28 @@ async fn log_in(session: Session, Path(user): Path<String>) -> Result<&'static s
 
 async fn log_out(session: Session) -> Result<&'static str, SessionError> {
     session.log_out()?;
+    Ok(OK)
+}
+
+async fn unread_incr(session: UnreadSession) -> Result<String, SessionError> {
+    Ok(session.increment(N, 1).await?.to_string())
+}
+
+async fn unread_set(
+    session: UnreadSession,
+    Path((key, value)): Path<(String, String)>,
+) -> Result<&'static str, SessionError> {
+    session.insert(key, value).await?;
+    Ok(OK)
+}
+
+async fn unread_unset(session: UnreadSession, Path(key): Path<String>) -> Result<&'static str, SessionError> {
+    session.remove(key).await?;
+    Ok(OK)
+}
+
+async fn unread_log_out(session: UnreadSession) -> Result<&'static str, SessionError> {
+    session.log_out().await?;
     Ok(OK)
 }
 

@@ -18,10 +18,14 @@ struct Cli {
 enum Part {
     /// Runs random concurrent histories and checks them against a sequential model.
     History(history::Command),
-    /// Makes a real MongoDB fail under load. `MONGOD` names its program.
+    /// Makes real servers fail under load. `MONGOD`, `CLOAKROOM_REDIS_SERVER` and `CLOAKROOM_POSTGRES_PROGRAMS` say where
+    /// their programs are.
     Faults(faults::Command),
     /// Measures how soon one server with a near cache sees what another has ended.
     Revocation(revocation::Command),
+    /// The application of the fault runs, which start it where they kill it.
+    #[command(hide = true)]
+    Serve(faults::Serve),
 }
 
 fn main() -> ExitCode {
@@ -29,6 +33,7 @@ fn main() -> ExitCode {
         Part::History(command) => command.run(&mut std::io::stdout()),
         Part::Faults(command) => command.run(&mut std::io::stdout()),
         Part::Revocation(command) => command.run(&mut std::io::stdout()),
+        Part::Serve(serve) => serve.run(&mut std::io::stdout()),
     };
     match outcome {
         Ok(code) => code,

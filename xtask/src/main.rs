@@ -58,8 +58,9 @@ enum Task {
     /// PostgreSQL runs as `nobody`.
     ///
     /// The tests find the servers in CLOAKROOM_TEST_MONGODB, CLOAKROOM_TEST_REDIS and
-    /// CLOAKROOM_TEST_POSTGRES (their URIs), and the programs in MONGOD and
-    /// CLOAKROOM_REDIS_SERVER, for those that start servers of their own.
+    /// CLOAKROOM_TEST_POSTGRES (their URIs), and the programs in MONGOD,
+    /// CLOAKROOM_REDIS_SERVER and CLOAKROOM_POSTGRES_PROGRAMS (a folder), for those that
+    /// start servers of their own.
     ///
     /// The tests of one login for Express and Rust (the package cloakroom-interop) need
     /// Node 20 with npm, Chromium with its driver, and nginx; `npm ci` gets the packages
@@ -91,7 +92,8 @@ enum Task {
         after_help = "Examples:\n  \
         cargo xtask torture --minutes 10\n  \
         cargo xtask torture -- history --store memory --seed 42\n  \
-        cargo xtask torture -- history --store mongodb --minutes 5"
+        cargo xtask torture -- history --store mongodb --minutes 5\n  \
+        cargo xtask torture -- faults --store redis killed"
     )]
     Torture {
         /// How long all parts take together.

@@ -38,6 +38,7 @@ const KIND: Kind = Kind {
 #[derive(Debug)]
 pub(crate) struct Postgres {
     server: Server,
+    programs: PathBuf,
     version: String,
 }
 
@@ -47,7 +48,7 @@ impl Postgres {
         let answer = system::ensure_runs(&programs.join("postgres")).await?;
         let version = read_version(&answer).context("`postgres` is not PostgreSQL")?.to_owned();
         let server = Server::start(workspace, KIND, |data, port| launch(&programs, data, port)).await?;
-        Ok(Self { server, version })
+        Ok(Self { server, programs, version })
     }
 
     pub(crate) fn title(&self) -> String {
@@ -63,8 +64,9 @@ impl Postgres {
     }
 
     /// What the tests are told of it.
-    pub(crate) fn env(&self) -> [(&'static str, OsString); 1] {
-        [("CLOAKROOM_TEST_POSTGRES", self.uri().into())]
+    pub(crate) fn env(&self) -> [(&'static str, OsString); 2] {
+        let programs = self.programs.clone().into_os_string();
+        [("CLOAKROOM_TEST_POSTGRES", self.uri().into()), ("CLOAKROOM_POSTGRES_PROGRAMS", programs)]
     }
 }
 

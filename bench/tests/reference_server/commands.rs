@@ -88,6 +88,11 @@ async fn a_request_costs_few_commands() {
         ("log-in, new session", "POST", "/login/ada", None, 1),
         ("log-in, rotation", "POST", "/login/ada", Some(&*server.session().await), 2),
         ("log-out", "POST", "/logout", Some(&*server.session().await), 2),
+        ("write, unread", "POST", "/ext/unread/set/k/w", Some(&*session), 1),
+        ("remove, unread", "POST", "/ext/unread/unset/k", Some(&*session), 1),
+        ("increment, unread", "POST", "/ext/unread/incr", Some(&*session), 1),
+        ("log-out, unread", "POST", "/ext/unread/logout", Some(&*server.session().await), 1),
+        ("new session, unread", "POST", "/ext/unread/set/k/v", None, 1),
     ] {
         let (commands, _) = server.send(method, path, cookie).await;
         println!("{what:<22} {commands}");

@@ -43,6 +43,9 @@ pub(crate) struct Common {
     /// Says what would be done, and changes nothing
     #[arg(long, global = true)]
     pub(crate) dry_run: bool,
+    /// Waits so many seconds for the answer to a call of the store
+    #[arg(long, global = true, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub(crate) patience: u64,
     /// A file of secrets, one a line, the newest first; it must be its owner's alone
     #[arg(long, global = true, value_name = "PATH")]
     pub(crate) key_file: Option<PathBuf>,

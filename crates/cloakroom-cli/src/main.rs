@@ -8,6 +8,7 @@ mod commands;
 mod doctor;
 
 mod find;
+mod patience;
 mod progress;
 mod store;
 mod walk;

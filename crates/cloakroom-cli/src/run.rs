@@ -9,7 +9,10 @@ use crate::output::Output;
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().worker_threads(2).build();
     let runtime = runtime.map_err(|error| Failure::because("no threads could be started", error))?;
-    runtime.block_on(carry_out(arguments))
+    let outcome = runtime.block_on(carry_out(arguments));
+    // Not dropped: at the end of a runtime MongoDB's driver panics if a connection was about to be made.
+    std::mem::forget(runtime);
+    outcome
 }
 
 async fn carry_out(arguments: &Arguments) -> Outcome {

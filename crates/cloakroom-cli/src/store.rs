@@ -1,6 +1,7 @@
 //! The store that is worked on, by its URL.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom::store::{Directory, Export, Store};
 use cloakroom_stores::StoreUrl;
@@ -21,10 +22,11 @@ impl Opened {
     pub(crate) async fn of(common: &Common) -> Outcome<Opened> {
         let url = common.store.as_deref();
         let url = url.ok_or_else(|| Failure::usage("which store? Name it by --store URL or CLOAKROOM_STORE"))?;
-        Opened::at(url).await
+        Opened::at(common, url).await
     }
 
-    pub(crate) async fn at(url: &str) -> Outcome<Opened> {
+    /// The store of a URL.
+    pub(crate) async fn at(common: &Common, url: &str) -> Outcome<Opened> {
         let no_store = |error: cloakroom_stores::StoreUrlError| {
             let sources = std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
             Failure::usage(format!("{error}{sources}"))
@@ -37,7 +39,7 @@ impl Opened {
         }
         let kind =
             if url.is_express() { format!("{}, as Express keeps them", url.kind()) } else { url.kind().to_owned() };
-        Ok(Opened { store: url.open().await?, kind })
+        Ok(Opened { store: url.with_deadline(Duration::from_secs(common.patience)).open().await?, kind })
     }
 
     pub(crate) fn directory(&self) -> Outcome<&dyn Directory> {

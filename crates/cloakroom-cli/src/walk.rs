@@ -7,6 +7,7 @@ use cloakroom::record::Handle;
 use cloakroom::store::{Entry, Exported, Names};
 
 use crate::failure::Outcome;
+use crate::patience::patiently;
 use crate::store::Opened;
 
 /// A call has a deadline, and entries are small.
@@ -34,7 +35,7 @@ pub(crate) async fn each_entry(
     let directory = opened.directory()?;
     let mut after: Option<Handle> = None;
     loop {
-        let page = directory.page(after.as_ref(), PAGE, now).await?;
+        let page = patiently(|| directory.page(after.as_ref(), PAGE, now)).await?;
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.handle.clone());
         let is_last = page.len() < PAGE;
@@ -54,7 +55,7 @@ pub(crate) async fn each_record(
     let export = opened.export()?;
     let (mut after, mut unreadable) = (None, 0);
     loop {
-        let batch = export.records(after.as_ref(), BATCH, now).await?;
+        let batch = patiently(|| export.records(after.as_ref(), BATCH, now)).await?;
         unreadable += batch.unreadable;
         batch.records.iter().filter(|exported| !exported.is_on_its_way()).try_for_each(&mut see)?;
         after = batch.next;

@@ -36,6 +36,9 @@ const HEARTBEAT: Duration = Duration::from_millis(500);
 /// is given up, connections that were half made keep the place of new ones, for which the driver knows no other limit. Less
 /// would take a slow network or a busy machine for a dead server.
 const CONNECT: Duration = Duration::from_secs(1);
+/// As many connections as the drivers of other languages make. The ten of this one are a bottleneck as soon as an answer takes
+/// long: 300 ms, and each server could do no more than 33 calls in a second.
+const POOL: u32 = 100;
 
 /// Keeps sessions in a MongoDB collection.
 ///
@@ -66,7 +69,7 @@ impl MongoStore {
     /// It does not wait for the server, which may come up later; only a `mongodb+srv` name is looked up at once. All
     /// options of the string count. Where it says nothing else, `serverSelectionTimeoutMS=1500`, `connectTimeoutMS=1000`
     /// and `heartbeatFrequencyMS=500` take the place of the driver's defaults, so that a server that is lost or back is
-    /// soon known to be.
+    /// soon known to be, and `maxPoolSize=100`, so that a slow network leaves calls enough connections.
     ///
     /// # Errors
     ///
@@ -80,6 +83,7 @@ impl MongoStore {
         options.server_selection_timeout.get_or_insert(SERVER_SELECTION);
         options.heartbeat_freq.get_or_insert(HEARTBEAT);
         options.connect_timeout.get_or_insert(CONNECT);
+        options.max_pool_size.get_or_insert(POOL);
         let client = Client::with_options(options).map_err(|error| error::bad_uri(&error))?;
         Ok(MongoStore::new(client.default_database().unwrap_or_else(|| client.database(DATABASE))))
     }
@@ -89,7 +93,8 @@ impl MongoStore {
     /// Set the client's `server_selection_timeout` below the [deadline](MongoStore::with_deadline), so that a server that
     /// is not there is [`Unavailable`](cloakroom::store::StoreErrorKind::Unavailable) rather than a time-out, and its
     /// `connect_timeout` and `heartbeat_freq` as [`connect`](MongoStore::connect) does: with the driver's defaults a server
-    /// that has fallen silent is missed after twenty seconds, and until then new connections may not be made.
+    /// that has fallen silent is missed after twenty seconds, and until then new connections may not be made. And give it more
+    /// connections than the driver's ten (`max_pool_size`) if many requests are served at once.
     ///
     /// Writes wait for a majority of the servers and for their journals, unless the database has a write concern that says
     /// otherwise.

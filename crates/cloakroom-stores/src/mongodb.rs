@@ -1,6 +1,7 @@
 //! `mongodb://…` and `mongodb+srv://…`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom::store::{Store, StoreError};
 use cloakroom_mongodb::{ExpressLayout, MongoStore, WebCrypto};
@@ -37,8 +38,16 @@ impl MongodbAt {
         self.layout.is_some()
     }
 
-    pub(crate) async fn open(&self, default: Option<&str>) -> Result<Arc<dyn Store>, StoreError> {
+    pub(crate) async fn open(
+        &self,
+        default: Option<&str>,
+        deadline: Option<Duration>,
+    ) -> Result<Arc<dyn Store>, StoreError> {
         let store = MongoStore::connect(&self.uri).await?;
+        let store = match deadline {
+            Some(deadline) => store.with_deadline(deadline),
+            None => store,
+        };
         let default = default.filter(|_| !self.is_express());
         let store = match self.collection.as_deref().or(default) {
             Some(name) => store.with_collection(name),

@@ -1,6 +1,7 @@
 //! `postgres://…` and `postgresql://…`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom::store::{Store, StoreError};
 use cloakroom_postgres::{ExpressLayout, PostgresStore};
@@ -37,8 +38,15 @@ impl PostgresAt {
         self.layout.is_some()
     }
 
-    pub(crate) async fn open(&self, default: Option<&str>) -> Result<Arc<dyn Store>, StoreError> {
+    pub(crate) async fn open(
+        &self,
+        default: Option<&str>,
+        deadline: Option<Duration>,
+    ) -> Result<Arc<dyn Store>, StoreError> {
         let mut store = PostgresStore::connect(&self.url).await?;
+        if let Some(deadline) = deadline {
+            store = store.with_deadline(deadline);
+        }
         let default = default.filter(|_| !self.is_express());
         if let Some(name) = self.table.as_deref().or(default) {
             store = store.with_table(name);

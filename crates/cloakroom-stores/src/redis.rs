@@ -1,6 +1,7 @@
 //! `redis://…` and `rediss://…`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom::store::{Store, StoreError};
 use cloakroom_redis::{ConnectRedis, RedisStore};
@@ -47,13 +48,17 @@ impl RedisAt {
         self.layout.is_some()
     }
 
-    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+    pub(crate) async fn open(&self, deadline: Option<Duration>) -> Result<Arc<dyn Store>, StoreError> {
         let store = match self.nodes.as_slice() {
             [node] if !self.is_cluster => RedisStore::connect(node).await?,
             nodes => RedisStore::connect_cluster(nodes).await?,
         };
         let store = match &self.prefix {
             Some(prefix) => store.with_prefix(prefix),
+            None => store,
+        };
+        let store = match deadline {
+            Some(deadline) => store.with_deadline(deadline),
             None => store,
         };
         let store: Arc<dyn Store> = match &self.layout {
@@ -109,8 +114,6 @@ fn parts(url: &str) -> (&str, &str, &str) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn read(url: &str) -> RedisAt {

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom::store::{Store, StoreError};
 use cloakroom_sqlite::{SqliteStore, Synchronous};
@@ -48,8 +49,13 @@ impl SqliteAt {
         Ok(SqliteAt { path: PathBuf::from(path.into_owned()), synchronous })
     }
 
-    pub(crate) async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
-        Ok(Arc::new(SqliteStore::builder(&self.path).synchronous(self.synchronous).open().await?))
+    pub(crate) async fn open(&self, deadline: Option<Duration>) -> Result<Arc<dyn Store>, StoreError> {
+        let builder = SqliteStore::builder(&self.path).synchronous(self.synchronous);
+        let builder = match deadline {
+            Some(deadline) => builder.deadline(deadline),
+            None => builder,
+        };
+        Ok(Arc::new(builder.open().await?))
     }
 }
 

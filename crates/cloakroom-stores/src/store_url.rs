@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use cloakroom::store::{MemoryStore, Store, StoreError};
 
@@ -38,6 +39,7 @@ const STORES: &str = "`memory:`, `sqlite:PATH`, `mongodb://…`, `redis://…` a
 pub struct StoreUrl {
     target: Target,
     default_table: Option<String>,
+    deadline: Option<Duration>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
@@ -93,13 +95,13 @@ impl StoreUrl {
             // What stands before a colon may be anything, a password too.
             _ => return Err(StoreUrlError::words(format!("there is no store of that kind; there are {STORES}"))),
         };
-        Ok(StoreUrl { target, default_table: None })
+        Ok(StoreUrl { target, default_table: None, deadline: None })
     }
 
     /// The store in an SQLite file, whatever its path is made of.
     #[cfg(feature = "sqlite")]
     pub fn sqlite(path: impl Into<PathBuf>) -> StoreUrl {
-        StoreUrl { target: Target::Sqlite(SqliteAt::file(path.into())), default_table: None }
+        StoreUrl { target: Target::Sqlite(SqliteAt::file(path.into())), default_table: None, deadline: None }
     }
 
     /// Keeps sessions in this collection of MongoDB, or this table of PostgreSQL, where the URL names none.
@@ -108,6 +110,14 @@ impl StoreUrl {
     #[must_use]
     pub fn with_default_table(self, name: &str) -> StoreUrl {
         StoreUrl { default_table: Some(name.to_owned()), ..self }
+    }
+
+    /// Waits at most so long for the answer to a call, all in all; as each store does by itself, 2 seconds, unless set.
+    ///
+    /// What serves requests leaves it. What works through all sessions, and nobody waits for, has more patience.
+    #[must_use]
+    pub fn with_deadline(self, deadline: Duration) -> StoreUrl {
+        StoreUrl { deadline: Some(deadline), ..self }
     }
 
     /// What people call the store: `memory`, `SQLite`, `MongoDB`, `Redis` or `PostgreSQL`.
@@ -154,13 +164,13 @@ impl StoreUrl {
         match &self.target {
             Target::Memory(capacity) => Ok(Arc::new(MemoryStore::with_capacity(*capacity))),
             #[cfg(feature = "sqlite")]
-            Target::Sqlite(at) => at.open().await,
+            Target::Sqlite(at) => at.open(self.deadline).await,
             #[cfg(feature = "mongodb")]
-            Target::Mongodb(at) => at.open(self.default_table.as_deref()).await,
+            Target::Mongodb(at) => at.open(self.default_table.as_deref(), self.deadline).await,
             #[cfg(feature = "redis")]
-            Target::Redis(at) => at.open().await,
+            Target::Redis(at) => at.open(self.deadline).await,
             #[cfg(feature = "postgres")]
-            Target::Postgres(at) => at.open(self.default_table.as_deref()).await,
+            Target::Postgres(at) => at.open(self.default_table.as_deref(), self.deadline).await,
         }
     }
 }

@@ -15,7 +15,7 @@ use http::request::Parts;
 use http::{HeaderValue, StatusCode};
 
 use crate::cookie::{CookieError, CookieJar};
-use crate::middleware::instead_of;
+use crate::middleware::{UnreadSession, instead_of};
 use crate::session::{FormToken, Session, SessionError, SessionErrorKind};
 
 /// The request's session. A store that fails is 503, a missing layer 500; both as [`SessionError`].
@@ -37,6 +37,15 @@ impl<S: Sync> OptionalFromRequestParts<S> for Session {
             Err(error) if error.kind() == SessionErrorKind::MissingLayer => Ok(None),
             Err(error) => Err(error),
         }
+    }
+}
+
+/// The request's session, for writing only. A missing layer is 500.
+impl<S: Sync> FromRequestParts<S> for UnreadSession {
+    type Rejection = SessionError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<UnreadSession, SessionError> {
+        UnreadSession::from_parts(parts)
     }
 }
 

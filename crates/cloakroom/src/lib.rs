@@ -31,12 +31,14 @@
 //!
 //! - [`SessionLayer`] is the middleware, for any tower service; its [builder](SessionLayer::builder) has all settings.
 //! - [`Session`] is what a handler takes as an argument.
+//! - [`UnreadSession`] is for handlers that only write: it spares the store the read.
 //! - [`Sessions`] are seen and ended from elsewhere: by jobs and admin pages.
 //! - [`FormToken`] shows that a form comes from a page of its session.
 //! - [`store`] has the memory store, and the contract for other stores. SQLite, MongoDB, Redis and PostgreSQL are in crates of their own:
 //!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`. `cloakroom-stores` opens any of them by its URL,
 //!   and `cloakroom-encrypted` encrypts the values of any of them. In front of one that several servers share,
 //!   `store::NearCache` serves from memory.
+//! - [`events`] tell what happens to sessions: for audit logs, metrics and alerts.
 //! - [`cross_site`] keeps other sites from sending requests in a visitor's name. It works without sessions too.
 //! - [`cookie`] is for cookies of your own: plain, signed and encrypted. It works without sessions too.
 //! - `testing` (with the feature of that name) is for the tests of your application, and of stores.
@@ -45,11 +47,13 @@
 //!
 //! - `axum` (default): [`Session`] and [`CookieJar`](cookie::CookieJar) as extractors, and responses for the errors.
 //! - `tokio` (default): deadlines, commits that outlive a client who hangs up, and the near cache.
+//! - `metrics`: an observer that counts what happens, for the crate `metrics`.
 //! - `testing`: tickets and a cookie jar for tests, and the conformance suite for stores.
 
 pub mod cookie;
 
 mod clock;
+pub mod events;
 pub mod express;
 pub mod record;
 pub mod store;
@@ -69,7 +73,7 @@ pub use axum::{FormGuard, Fresh};
 pub use clock::{Clock, Timestamp};
 pub use middleware::{
     AddressDetail, ClearSiteData, ConfigError, ExpressOptions, IpNetwork, IpNetworkError, OnGone, OnOutage,
-    PeerAddress, ProxyHeader, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService,
+    PeerAddress, ProxyHeader, ResponseFuture, SessionLayer, SessionLayerBuilder, SessionService, UnreadSession,
 };
 pub use record::{Handle, UserId};
 pub use session::{

@@ -23,6 +23,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::header::{COOKIE, HOST, SET_COOKIE};
@@ -44,25 +45,27 @@ pub fn key_of_id(id: &str) -> StoreKey {
 
 const LOG_INS: usize = 50;
 const MOST: usize = 3;
-const ROUNDS: usize = 20;
 
-/// Lets 50 log-ins of one user run at once where three sessions may be, twenty times with each [`WhenFull`], on a new store of
-/// `make` each time, and panics if more than three sessions live when all have been answered. For the tests of stores, on a
-/// runtime of several threads.
+/// Lets 50 log-ins of one user run at once where three sessions may be, so many rounds with each [`WhenFull`], and panics if more
+/// than three sessions live when all have been answered. For the tests of stores, on a runtime of several threads.
+///
+/// Each round has a user of its own, so that the store need not be new.
 ///
 /// # Panics
 ///
 /// If more sessions live than may be, or none, or the store fails.
-pub async fn check_session_limit<S: Store>(make: impl Fn() -> S) {
+pub async fn check_session_limit<S: Store>(store: S, rounds: usize) {
+    let store: Arc<dyn Store> = Arc::new(store);
     for when_full in [WhenFull::Deny, WhenFull::EndOldest, WhenFull::EndLongestIdle] {
-        for round in 0..ROUNDS {
+        for round in 0..rounds {
             let case = format!("{when_full:?}, round {round}");
-            let layer = limited_layer(make(), MOST, when_full);
+            let layer = limited_layer(store.clone(), MOST, when_full);
             let layer = layer.unwrap_or_else(|error| panic!("{case}: {error}"));
+            let user = format!("ada {when_full:?} {round}");
             let mut log_ins = tokio::task::JoinSet::new();
             for _ in 0..LOG_INS {
-                let layer = layer.clone();
-                log_ins.spawn(async move { mint(&layer, |session| session.log_in("ada")).await });
+                let (layer, user) = (layer.clone(), user.clone());
+                log_ins.spawn(async move { mint(&layer, |session| session.log_in(user.as_str())).await });
             }
             while let Some(answer) = log_ins.join_next().await {
                 match answer.unwrap_or_else(|error| panic!("{case}: {error}")) {
@@ -71,14 +74,14 @@ pub async fn check_session_limit<S: Store>(make: impl Fn() -> S) {
                     Err(error) => panic!("{case}: {error}: {error:?}"),
                 }
             }
-            let live = layer.sessions().count("ada").await.unwrap_or_else(|error| panic!("{case}: {error}"));
+            let live = layer.sessions().count(user.as_str()).await.unwrap_or_else(|error| panic!("{case}: {error}"));
             assert!((1..=MOST as u64).contains(&live), "{case}: {live} sessions live");
         }
     }
 }
 
-fn limited_layer<S: Store>(
-    store: S,
+fn limited_layer(
+    store: Arc<dyn Store>,
     most: usize,
     when_full: WhenFull,
 ) -> Result<SessionLayer, Box<dyn std::error::Error>> {

@@ -14,6 +14,7 @@ use axum::body::Body;
 use axum::routing::{get, post};
 use cloakroom::cookie::KeyRing;
 use cloakroom::cross_site::CrossSiteLayer;
+use cloakroom::events::Event;
 use cloakroom::testing::Browser;
 use cloakroom::{FormGuard, Session, SessionError};
 use tracing_subscriber::fmt::MakeWriter;
@@ -112,7 +113,10 @@ async fn nothing_secret_is_logged_or_printed() {
     let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(log.clone()).finish();
     let _guard = tracing::subscriber::set_default(subscriber);
 
-    let site = Site::new(routes(log.clone()));
+    let events = log.clone();
+    let site = Site::with(routes(log.clone()), |builder| {
+        builder.observer(move |event: &Event<'_>| events.note(format!("an event: {event:?} {event:#?}")))
+    });
     let mut browser = Browser::new();
     let mut tickets = Vec::new();
     for path in ["/store", "/misread", "/store"] {
@@ -145,6 +149,9 @@ async fn nothing_secret_is_logged_or_printed() {
     let text = log.text();
     assert!(text.contains("a session failed"), "the events are there: {text}");
     assert!(text.contains("a cross-site request was refused") && text.contains("without a form token"), "{text}");
+    for event in ["Created", "LoggedIn", "Loaded", "LoggedOut", "Missing", "BadTicket", "StoreFailed"] {
+        assert!(text.contains(&format!("an event: {event}")), "{event}: {text}");
+    }
     assert!(text.contains("password"), "keys may be told: {text}");
     assert!(!text.contains(&token), "{text}");
     for ticket in &tickets {

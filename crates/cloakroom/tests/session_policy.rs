@@ -22,7 +22,7 @@ use support::{HOUR, MINUTE, Site, act, logged_in, routes, visitor};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_log_ins_at_once_no_more_stay_than_may_be() {
-    check_session_limit(|| Arc::new(MemoryStore::new())).await;
+    check_session_limit(MemoryStore::new(), 20).await;
 }
 
 fn limited(most: usize, when_full: WhenFull) -> Site {

@@ -2,11 +2,12 @@
 
 use cloakroom_interop::chromium::Chromium;
 
+use crate::layout::Layout;
 use crate::shops::Shops;
 
 #[test]
 fn logged_in_on_one_page_is_logged_in_on_the_other() {
-    let shops = Shops::open("connect-mongodb-session");
+    let shops = Shops::open(Layout::CONNECT_MONGODB_SESSION);
     let browser = Chromium::start();
     let [express, rust] = [&shops.express, &shops.rust].map(|server| format!("http://{}", server.address()));
 

@@ -1,10 +1,13 @@
 //! What stands in the database is what Express writes, whoever has written it.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use mongodb::bson::{Bson, DateTime, Decimal128, Regex, doc, oid::ObjectId};
 
 use crate::browser::Browser;
+use crate::database::Database;
 use crate::layout::at;
-use crate::pair::Pair;
+use crate::pair::{Pair, Setup};
 
 /// A session that Rust begins has the fields and types of one that Express begins.
 pub(crate) fn of_rust_look_like_those_of_express(pair: &Pair) {
@@ -42,19 +45,21 @@ pub(crate) fn of_express_keep_what_rust_does_not_touch(pair: &Pair) {
     pair.database.clear();
     let mut visitor = Browser::default();
     visitor.tell(&pair.express, "/set/mine/theirs");
-    pair.database.change(doc! { "$set": { "note": ObjectId::new(), "count": 7_i64 } });
+    if let Database::Mongodb(mongodb) = &pair.database {
+        mongodb.change(doc! { "$set": { "note": ObjectId::new(), "count": 7_i64 } });
+    }
     if layout.is_text {
-        let text = pair.database.document().get_str("session").unwrap().to_owned();
+        let text = layout.text(&pair.database.document()).to_owned();
         let odd = text.replace(r#""mine":"theirs""#, r#""odd":{"b":1.0,"a":[1e2, null]},"mine":"theirs""#);
         assert_ne!(odd, text);
-        pair.database.change(doc! { "$set": { "session": odd } });
-    } else {
+        pair.database.set_text(&odd);
+    } else if let Database::Mongodb(mongodb) = &pair.database {
         let regex = Regex { pattern: "^a".into(), options: "i".into() };
         let odd = doc! {
             "date": DateTime::from_millis(1_700_000_000_123), "id": ObjectId::new(), "long": 5_i64, "double": 5.0,
             "decimal": "0.10".parse::<Decimal128>().unwrap(), "regex": regex, "null": Bson::Null,
         };
-        pair.database.change(doc! { "$set": { "session.odd": odd } });
+        mongodb.change(doc! { "$set": { "session.odd": odd } });
     }
     let before = pair.database.document();
     assert_eq!(visitor.tell(&pair.rust, "/incr"), "1");
@@ -66,7 +71,7 @@ pub(crate) fn of_express_keep_what_rust_does_not_touch(pair: &Pair) {
         assert_eq!(at(&after, field), at(&before, field), "{field}");
     }
     if layout.is_text {
-        let text = after.get_str("session").unwrap();
+        let text = layout.text(&after);
         assert!(text.contains(r#""odd":{"b":1.0,"a":[1e2, null]}"#), "{text}");
         assert!(text.starts_with(r#"{"cookie":{"originalMaxAge":"#), "{text}");
     }
@@ -86,8 +91,7 @@ pub(crate) fn keep_the_lifetime_that_express_gave(pair: &Pair) {
     let before = pair.database.document();
     visitor.tell(&pair.rust, "/set/k/w");
     let after = pair.database.document();
-    let end = |document: &mongodb::bson::Document| document.get_datetime(layout.expires).unwrap().timestamp_millis();
-    let later = end(&after) - end(&before);
+    let later = layout.end(&after) - layout.end(&before);
     assert!((0..60_000).contains(&later), "the end has moved by {later} ms");
     let age = |document| layout.cookie(document).into_iter().find(|(name, _)| name == "originalMaxAge");
     assert_eq!(age(&after), age(&before));
@@ -96,6 +100,62 @@ pub(crate) fn keep_the_lifetime_that_express_gave(pair: &Pair) {
     let answer = visitor.get(&hourly, "/read");
     assert!(answer.header("set-cookie").is_some_and(|line| line.contains("; Expires=")), "{answer:?}");
     assert_eq!(layout.shape(&pair.database.document()), layout.shape(&before));
+}
+
+/// The database removes a session when its cookie ends, and up to a second later, to which Express rounds up; one whose cookie
+/// ends with the browser after the days that the store of Express has for that. On either side.
+pub(crate) fn end_in_the_database_when_their_cookie_ends(pair: &Pair) {
+    const DAY: i64 = 24 * 3_600_000;
+    let layout = pair.layout;
+    // The tests' machine may be busy between the two.
+    let soon = 0..10_000;
+    let hourly = Setup { rust: &[("MAX_AGE", "3600")], ..Setup::default() };
+    for server in [pair.another_express(&[("MAX_AGE", "3600000")]), pair.another_rust(hourly)] {
+        pair.database.clear();
+        Browser::default().tell(&server, "/set/k/v");
+        let document = pair.database.document();
+        let cookie = layout.cookie(&document);
+        let (_, told) = cookie.iter().find(|(name, _)| name == "expires").unwrap();
+        let told = DateTime::parse_rfc3339_str(told.trim_matches('"')).unwrap().timestamp_millis();
+        let late = layout.end(&document) - told;
+        assert!(soon.contains(&late), "the end is {late} ms after the cookie's");
+    }
+    let seconds = (layout.days * DAY / 1_000).to_string();
+    let daily = Setup { rust: &[("IDLE", &seconds), ("ABSOLUTE", &seconds)], ..Setup::default() };
+    for server in [pair.another_express(&[]), pair.another_rust(daily)] {
+        pair.database.clear();
+        let begin = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+        Browser::default().tell(&server, "/set/k/v");
+        let late = layout.end(&pair.database.document()) - begin - layout.days * DAY;
+        assert!(soon.contains(&late), "the end is {late} ms after {} days", layout.days);
+    }
+}
+
+/// A session that is only read lives on, whichever side reads it, and what the other has noted of it stays.
+pub(crate) fn are_touched_by_either_side(pair: &Pair) {
+    let layout = pair.layout;
+    let express = pair.another_express(&[("MAX_AGE", "20000"), ("ROLLING", "1")]);
+    let rust = pair.another_rust(Setup { rust: &[("MAX_AGE", "20"), ("ROLLING", "1")], ..Setup::default() });
+    pair.database.clear();
+    let mut visitor = Browser::default();
+    visitor.tell(&rust, "/set/by/rust");
+    visitor.tell(&express, "/set/also/express");
+    let mut before = pair.database.document();
+    for server in [&express, &rust, &express] {
+        // Rust touches where a tenth of the time is over, and takes Express' end, rounded up, for a second later.
+        std::thread::sleep(Duration::from_millis(3_200));
+        let answer = visitor.get(server, "/read");
+        assert!(answer.header("set-cookie").is_some(), "rolling: {answer:?}");
+        let after = pair.database.document();
+        let later = layout.end(&after) - layout.end(&before);
+        assert!((2_000..20_000).contains(&later), "the end has moved by {later} ms");
+        before = after;
+    }
+    for server in [&express, &rust] {
+        let seen = visitor.dump(server);
+        assert_eq!((&seen["by"], &seen["also"]), (&"rust".into(), &"express".into()));
+    }
+    assert_eq!(pair.errors(), Vec::<String>::new());
 }
 
 /// Whoever has written it: the document names neither the keys nor the values, and its end stays readable.

@@ -1,25 +1,50 @@
-//! The documents of each Express store, as far as the tests look into them.
+//! The sessions of each Express store, as far as the tests look into them.
 
 use mongodb::bson::{Bson, Document};
 use serde_json::Value;
+
+use crate::database::Place;
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Layout {
     /// What `peer.js` calls it.
     pub(crate) name: &'static str,
+    pub(crate) place: Place,
     /// What the reference server calls it.
     pub(crate) rust: &'static str,
+    /// The options by which Rust keeps ended what it has ended, where there are any.
+    pub(crate) tombstones: &'static str,
+    pub(crate) late_saves: LateSaves,
     pub(crate) id: &'static str,
     pub(crate) expires: &'static str,
+    pub(crate) session: &'static str,
+    /// For how many days Express keeps a session whose cookie ends with the browser.
+    pub(crate) days: i64,
     /// The session is a JSON string.
     pub(crate) is_text: bool,
 }
 
+/// What becomes of a session that Rust ends while a request of Express has it loaded, when that saves it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum LateSaves {
+    /// The database refuses the save, where there are tombstones.
+    Refused,
+    /// To Rust it stays dead, and is ended again where Rust comes across it.
+    EndedAgain,
+    /// It lives again.
+    Revive,
+}
+
 const OBJECT: Layout = Layout {
     name: "connect-mongodb-session",
+    place: Place::Mongodb,
     rust: "connect-mongodb-session",
+    tombstones: "tombstones=1",
+    late_saves: LateSaves::Refused,
     id: "_id",
     expires: "expires",
+    session: "session",
+    days: 14,
     is_text: false,
 };
 
@@ -50,10 +75,42 @@ impl Layout {
     pub(crate) const CONNECT_MONGO_5_OBJECT: Layout =
         Layout { name: "connect-mongo-5-object", ..Layout::CONNECT_MONGO_OBJECT };
 
+    pub(crate) const CONNECT_REDIS: Layout = Layout {
+        name: "connect-redis",
+        place: Place::Redis,
+        rust: "connect-redis",
+        tombstones: "",
+        late_saves: LateSaves::EndedAgain,
+        days: 1,
+        ..Layout::CONNECT_MONGO
+    };
+    pub(crate) const CONNECT_PG_SIMPLE: Layout = Layout {
+        name: "connect-pg-simple",
+        place: Place::Postgres,
+        rust: "connect-pg-simple",
+        tombstones: "",
+        late_saves: LateSaves::Revive,
+        id: "sid",
+        expires: "expire",
+        session: "sess",
+        days: 1,
+        ..Layout::CONNECT_MONGO
+    };
+
+    /// The session in a document, where it is a text.
+    pub(crate) fn text(self, document: &Document) -> &str {
+        document.get_str(self.session).unwrap()
+    }
+
+    /// When the database removes it, in milliseconds since 1970.
+    pub(crate) fn end(self, document: &Document) -> i64 {
+        document.get_datetime(self.expires).unwrap().timestamp_millis()
+    }
+
     /// The attributes of the cookie in a document, each with its value: names and types are what Express relies on.
     pub(crate) fn cookie(self, document: &Document) -> Vec<(String, String)> {
         if self.is_text {
-            let session: Value = serde_json::from_str(document.get_str("session").unwrap()).unwrap();
+            let session: Value = serde_json::from_str(self.text(document)).unwrap();
             let cookie = session["cookie"].as_object().unwrap();
             return cookie.iter().map(|(name, value)| (name.clone(), value.to_string())).collect();
         }

@@ -72,7 +72,7 @@ pub(crate) fn a_new_id_of_express_counts_on_rust(pair: &Pair) {
 
 /// Who has logged in on Express is in Rust's directory, by the id that Express wrote, and can be logged out there.
 pub(crate) fn of_express_are_listed_and_revoked_on_rust(pair: &Pair) {
-    let rust = pair.another_rust(Setup { options: "tombstones=1&user_at=user.id", ..Setup::default() });
+    let rust = pair.another_rust(Setup { options: "user_at=user.id", ..Setup::default() });
     let (mut here, mut there, mut other) = (Browser::default(), Browser::default(), Browser::default());
     here.tell(&pair.express, "/login/lin");
     there.tell(&pair.express, "/login/lin");

@@ -19,7 +19,7 @@ mod proxy;
 mod shops;
 
 use crate::browser::Browser;
-use crate::layout::Layout;
+use crate::layout::{LateSaves, Layout};
 use crate::pair::Pair;
 
 #[test]
@@ -52,10 +52,34 @@ fn connect_mongo_5_with_objects() {
     check_all(Layout::CONNECT_MONGO_5_OBJECT);
 }
 
+#[test]
+fn connect_redis() {
+    check_all(Layout::CONNECT_REDIS);
+}
+
+#[test]
+fn connect_pg_simple() {
+    check_all(Layout::CONNECT_PG_SIMPLE);
+}
+
+#[test]
+fn touches_in_redis() {
+    documents::are_touched_by_either_side(&Pair::start(Layout::CONNECT_REDIS));
+}
+
+#[test]
+fn touches_in_postgres() {
+    documents::are_touched_by_either_side(&Pair::start(Layout::CONNECT_PG_SIMPLE));
+}
+
 fn check_all(layout: Layout) {
     let pair = Pair::start(layout);
     // First, since Rust has not begun any session yet: those of others it has to end well all the same.
-    races::a_late_save_of_express_revives_nothing(&pair);
+    match layout.late_saves {
+        LateSaves::Refused => races::a_late_save_of_express_revives_nothing(&pair),
+        LateSaves::EndedAgain => races::what_a_late_save_of_express_revives_rust_ends_again(&pair),
+        LateSaves::Revive => {}
+    }
     logins::on_express_and_then_on_rust(&pair);
     logins::on_rust_and_then_on_express(&pair);
     logins::a_new_id_of_express_counts_on_rust(&pair);
@@ -63,11 +87,16 @@ fn check_all(layout: Layout) {
     documents::of_rust_look_like_those_of_express(&pair);
     documents::of_express_keep_what_rust_does_not_touch(&pair);
     documents::keep_the_lifetime_that_express_gave(&pair);
+    if layout.is_text {
+        documents::end_in_the_database_when_their_cookie_ends(&pair);
+    }
     races::counting_with_a_careful_express_loses_nothing(&pair);
     races::counting_with_a_blind_express_fails_nowhere(&pair);
     races::a_late_touch_of_express_revives_nothing(&pair);
     races::a_late_save_of_rust_revives_nothing(&pair);
-    races::without_tombstones_a_late_save_revives(&pair);
+    if layout.late_saves != LateSaves::EndedAgain {
+        races::without_tombstones_a_late_save_revives(&pair);
+    }
     keys::rotate_on_either_side(&pair);
     killed::either_side_reads_what_the_other_left(&pair);
 }

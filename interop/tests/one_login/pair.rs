@@ -19,11 +19,13 @@ pub(crate) struct Setup<'a> {
     pub(crate) rust: &'a [(&'a str, &'a str)],
     /// More options of the Rust side's `STORE`.
     pub(crate) options: &'a str,
+    /// Whether Rust keeps ended what it has ended, where that is a matter of choice.
+    pub(crate) tombstones: bool,
 }
 
 impl Default for Setup<'_> {
     fn default() -> Self {
-        Setup { express: &[], rust: &[], options: "tombstones=1" }
+        Setup { express: &[], rust: &[], options: "", tombstones: true }
     }
 }
 
@@ -33,7 +35,7 @@ impl Pair {
     }
 
     pub(crate) fn with(layout: Layout, setup: Setup<'_>) -> Pair {
-        let database = Database::new();
+        let database = Database::new(layout.place);
         // The Rust side waits for nothing, and so goes first.
         let rust = rust(layout, &database, setup);
         Pair { layout, express: express(layout, &database, setup.express), rust, database }
@@ -64,13 +66,16 @@ impl Pair {
 const SECRET: &str = "new,keyboard cat";
 
 fn express(layout: Layout, database: &Database, variables: &[(&str, &str)]) -> Server {
-    let uri = database.uri("");
+    let uri = database.url("");
     let ours = [("SECRET", SECRET), ("LAYOUT", layout.name), ("STORE", &uri), ("COOKIE", COOKIE)];
     Server::node("peer.js", &[&ours, variables].concat())
 }
 
 fn rust(layout: Layout, database: &Database, setup: Setup<'_>) -> Server {
-    let uri = database.uri(&format!("layout={}&{}", layout.rust, setup.options));
+    let tombstones = if setup.tombstones { layout.tombstones } else { "" };
+    let options = [&format!("layout={}", layout.rust), tombstones, setup.options];
+    let options: Vec<&str> = options.into_iter().filter(|text| !text.is_empty()).collect();
+    let uri = database.url(&options.join("&"));
     let ours = [("SECRET", SECRET), ("STORE", uri.as_str()), ("COOKIE", COOKIE), ("RUST_LOG", "warn")];
     Server::rust("reference-server", &[], &[&ours, setup.rust].concat())
 }

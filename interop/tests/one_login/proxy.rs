@@ -7,6 +7,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use crate::browser::Browser;
+use crate::layout::Layout;
 use crate::shops::Shops;
 use cloakroom_interop::process::Server;
 
@@ -31,7 +32,7 @@ http {
 
 #[test]
 fn some_routes_in_express_some_in_rust_one_login() {
-    let shops = Shops::open("connect-mongodb-session");
+    let shops = Shops::open(Layout::CONNECT_MONGODB_SESSION);
     let site = Nginx::start(&shops);
     let mut visitor = Browser::default();
     let is_express = |page: &str| page.contains("the shop, in Express");

@@ -4,6 +4,7 @@ use cloakroom_interop::http::Answer;
 
 use crate::browser::{Browser, COOKIE};
 use crate::database::Database;
+use crate::layout::Layout;
 use cloakroom_interop::process::Server;
 
 pub(crate) struct Shops {
@@ -15,9 +16,9 @@ pub(crate) struct Shops {
 const SECRET: &str = "a secret of 32 bytes or more that both shops know";
 
 impl Shops {
-    pub(crate) fn open(layout: &str) -> Shops {
-        let database = Database::new();
-        let uri = database.uri("");
+    pub(crate) fn open(layout: Layout) -> Shops {
+        let (database, layout) = (Database::new(layout.place), layout.name);
+        let uri = database.url("");
         let rust = Server::rust(
             "cloakroom-shop",
             &["--port", "0", "--express", layout, "--cookie", COOKIE],
@@ -30,7 +31,7 @@ impl Shops {
 
 #[test]
 fn both_shops_sell_the_same() {
-    let shops = Shops::open("connect-mongodb-session");
+    let shops = Shops::open(Layout::CONNECT_MONGODB_SESSION);
     let goods = |server: &Server| {
         let page = Browser::default().read(server, "/");
         let cards = page.split("<li class=\"card\">").skip(1);
@@ -45,15 +46,25 @@ fn both_shops_sell_the_same() {
 
 #[test]
 fn one_cart_and_one_login_in_objects() {
-    one_cart_and_one_login("connect-mongodb-session");
+    one_cart_and_one_login(Layout::CONNECT_MONGODB_SESSION);
 }
 
 #[test]
 fn one_cart_and_one_login_in_text() {
-    one_cart_and_one_login("connect-mongo");
+    one_cart_and_one_login(Layout::CONNECT_MONGO);
 }
 
-fn one_cart_and_one_login(layout: &str) {
+#[test]
+fn one_cart_and_one_login_in_redis() {
+    one_cart_and_one_login(Layout::CONNECT_REDIS);
+}
+
+#[test]
+fn one_cart_and_one_login_in_postgres() {
+    one_cart_and_one_login(Layout::CONNECT_PG_SIMPLE);
+}
+
+fn one_cart_and_one_login(layout: Layout) {
     let shops = Shops::open(layout);
     for (one, other) in [(&shops.express, &shops.rust), (&shops.rust, &shops.express)] {
         let mut visitor = Browser::default();

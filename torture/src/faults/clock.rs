@@ -3,13 +3,13 @@
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
-use axum::Router;
 use cloakroom::store::Store;
 use cloakroom::{Clock, Timestamp};
 use cloakroom_mongodb::MongoStore;
 use tokio::time::Instant;
 
-use super::browser::{Answer, get, layer, post};
+use super::app::{App, layer};
+use super::browser::{Answer, get, post};
 use super::ledger::{Ledger, Outcome};
 use super::replica_set::ReplicaSet;
 use super::report::Report;
@@ -30,15 +30,15 @@ pub(super) async fn jumps() -> Result<Report> {
     jumping.forward_ends().await?;
     jumping.backward_revives_nothing().await?;
     let ledger = jumping.ledger;
-    Ok(Report::of("clock jumps", &ledger, began, None).with(ledger.violations()))
+    Ok(Report::of("MongoDB: clock jumps".to_owned(), &ledger, began, None).with(ledger.violations()))
 }
 
 /// One store, and the application before and after a jump of the clock.
 struct Jumping {
     store: MongoStore,
     ledger: Ledger,
-    behind: Router,
-    ahead: Router,
+    behind: App,
+    ahead: App,
     clock_ahead: Clock,
 }
 
@@ -46,8 +46,8 @@ impl Jumping {
     fn new(store: MongoStore) -> Result<Jumping> {
         let start = Timestamp::from(SystemTime::now());
         let clock_ahead = Clock::manual(start);
-        let app = |clock: Clock| -> Result<Router> {
-            Ok(cloakroom_bench::router(layer(store.clone())?.insecure_http().clock(clock).build()?))
+        let app = |clock: Clock| -> Result<App> {
+            Ok(App::Here(cloakroom_bench::router(layer(store.clone())?.insecure_http().clock(clock).build()?)))
         };
         let (behind, ahead) = (app(Clock::manual(start))?, app(clock_ahead.clone())?);
         Ok(Jumping { store, ledger: Ledger::default(), behind, ahead, clock_ahead })
@@ -94,7 +94,7 @@ impl Jumping {
         Ok(())
     }
 
-    async fn born(&self, app: &Router) -> Result<String> {
+    async fn born(&self, app: &App) -> Result<String> {
         let answer = post(app, "/set/secret/yes", None).await?;
         self.note("a new session", &answer);
         answer.cookie.context("a new session got no cookie")
@@ -102,7 +102,7 @@ impl Jumping {
 
     fn note(&self, what: &str, answer: &Answer) {
         if self.ledger.note(what, answer) != Outcome::Acknowledged {
-            self.ledger.violated(format!("{what} was answered {}", answer.status));
+            self.ledger.violated(format!("{what} was answered {}", answer.shown()));
         }
     }
 

@@ -18,13 +18,13 @@ pub(super) async fn primary_killed(scale: Scale) -> Result<Report> {
     let load = Load::start(set.uri("killed"), scale).await?;
     let (_, primary) = set.back().await?;
     let fell = Instant::now();
-    set.node(primary).kill()?;
+    set.node(primary).kill().await?;
     let (back, _) = set.back().await?;
     load.acknowledge(scale.requests).await?;
     // What it has and the others have not is taken back now.
     set.node(primary).restart().await?;
     set.caught_up().await?;
-    load.finish("primary of three killed", fell, Some(back)).await
+    load.finish("MongoDB: primary of three killed".to_owned(), fell, Some(back)).await
 }
 
 /// The primary is frozen under load until another one is elected, and thawed: for a moment there are two.
@@ -40,7 +40,7 @@ pub(super) async fn primary_frozen(scale: Scale) -> Result<Report> {
     load.acknowledge(scale.requests / 10).await?;
     set.node(primary).thaw()?;
     set.caught_up().await?;
-    load.finish("primary of three frozen", fell, Some(back)).await
+    load.finish("MongoDB: primary of three frozen".to_owned(), fell, Some(back)).await
 }
 
 /// The primary steps down under load, and another one takes over.
@@ -51,14 +51,14 @@ pub(super) async fn stepped_down(scale: Scale) -> Result<Report> {
     let fell = Instant::now();
     set.step_down(primary).await?;
     let (back, _) = set.back().await?;
-    load.finish("primary of three steps down", fell, Some(back)).await
+    load.finish("MongoDB: primary of three steps down".to_owned(), fell, Some(back)).await
 }
 
 /// The others die, the primary goes on alone for a moment, and is killed; the others come back and elect a new one, which
 /// has nothing of what came in that moment.
 ///
 /// `options`: of the connection string. With `w=1` this loses what was acknowledged, and the report says so.
-pub(super) async fn cut_off(name: &'static str, options: &str, scale: Scale) -> Result<Report> {
+pub(super) async fn cut_off(name: &str, options: &str, scale: Scale) -> Result<Report> {
     let mut set = ReplicaSet::start(3).await?;
     let load = Load::start(format!("{}{options}", set.uri("cut")), scale).await?;
     let (_, primary) = set.back().await?;
@@ -66,15 +66,15 @@ pub(super) async fn cut_off(name: &'static str, options: &str, scale: Scale) -> 
     let fell = Instant::now();
     for other in others.clone() {
         // Frozen would not do: what the primary had sent them by then would still arrive.
-        set.node(other).kill()?;
+        set.node(other).kill().await?;
     }
     sleep(ALONE).await;
-    set.node(primary).kill()?;
+    set.node(primary).kill().await?;
     for other in others {
         set.node(other).restart().await?;
     }
     let (back, _) = set.back().await?;
     set.node(primary).restart().await?;
     set.caught_up().await?;
-    load.finish(name, fell, Some(back)).await
+    load.finish(name.to_owned(), fell, Some(back)).await
 }

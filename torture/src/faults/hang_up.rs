@@ -18,13 +18,14 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep, timeout};
 
-use super::browser::{app, get, layer, post as send};
+use super::app::{App, layer};
+use super::browser::{get, post as send};
 use super::gate::{Gate, Keeper};
 use super::ledger::Ledger;
 use super::load::Scale;
-use super::node::LOOK_AGAIN;
 use super::replica_set::ReplicaSet;
 use super::report::Report;
+use super::server::LOOK_AGAIN;
 
 /// For each thing that is waited for.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -37,7 +38,7 @@ pub(super) async fn hang_up(scale: Scale) -> Result<Report> {
     let uri = set.uri("hang_up");
     let (ledger, began) = (Ledger::default(), Instant::now());
     // What is stored is seen through an application of its own.
-    let eyes = app(&uri).await?;
+    let eyes = App::at(&uri).await?;
     let server = Server::start(&uri).await?;
     let born = send(&eyes, "/set/name/session", None).await?;
     ledger.note("/set", &born);
@@ -61,10 +62,10 @@ pub(super) async fn hang_up(scale: Scale) -> Result<Report> {
     if keys.contains("cancelled") || server.keeper.unexpected() > 0 {
         ledger.violated("a handler that was cancelled has changed the session".to_owned());
     }
-    Ok(Report::of("clients hang up", &ledger, began, None).with(ledger.violations()))
+    Ok(Report::of("MongoDB: clients hang up".to_owned(), &ledger, began, None).with(ledger.violations()))
 }
 
-async fn keys(eyes: &Router, cookie: &str, ledger: &Ledger) -> Result<String> {
+async fn keys(eyes: &App, cookie: &str, ledger: &Ledger) -> Result<String> {
     let answer = get(eyes, "/dump", Some(cookie)).await?;
     ledger.note("/dump", &answer);
     Ok(answer.body)

@@ -37,18 +37,19 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Notes the answer of a request that needs the store. Tells whether it is acknowledged; `None` is a 503.
+    /// Notes the answer of a request that needs the store, and tells what it means.
     pub(super) fn note(&self, what: &str, answer: &Answer) -> Outcome {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.slowest.fetch_max(micros(answer.took()), Ordering::Relaxed);
         if answer.took() > ANSWER_WITHIN {
-            self.violated(format!("{what} took {:?} and was answered {}", answer.took(), answer.status));
+            self.violated(format!("{what} took {:?} and was answered {}", answer.took(), answer.shown()));
         }
         let outcome = match answer.status {
-            StatusCode::OK => Outcome::Acknowledged,
-            StatusCode::SERVICE_UNAVAILABLE => Outcome::Unknown,
-            StatusCode::CONFLICT => Outcome::Gone,
-            status => {
+            Some(StatusCode::OK) => Outcome::Acknowledged,
+            // Where the application itself is killed, nobody answers.
+            None | Some(StatusCode::SERVICE_UNAVAILABLE) => Outcome::Unknown,
+            Some(StatusCode::CONFLICT) => Outcome::Gone,
+            Some(status) => {
                 self.violated(format!("{what} was answered {status}"));
                 Outcome::Unknown
             }
@@ -69,7 +70,7 @@ impl Ledger {
             Outcome::Gone => {}
         }
         if outcome != Outcome::Acknowledged && answer.cookie.is_some() {
-            self.violated(format!("{what} was answered {} with a Set-Cookie", answer.status));
+            self.violated(format!("{what} was answered {} with a Set-Cookie", answer.shown()));
         }
         outcome
     }
@@ -77,9 +78,13 @@ impl Ledger {
     /// Notes the answer of a request that does not touch its session.
     pub(super) fn note_untouched(&self, answer: &Answer) {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        // Where the application itself is killed, nobody answers.
+        if answer.status.is_none() {
+            return;
+        }
         self.slowest_untouched.fetch_max(micros(answer.took()), Ordering::Relaxed);
         if !answer.is_ok() || answer.took() > UNTOUCHED_WITHIN {
-            self.violated(format!("a request without a session took {:?}: {}", answer.took(), answer.status));
+            self.violated(format!("a request without a session took {:?}: {}", answer.took(), answer.shown()));
         }
     }
 
@@ -141,7 +146,7 @@ impl Ledger {
 pub(super) enum Outcome {
     /// 200: it is stored.
     Acknowledged,
-    /// 503: nobody knows.
+    /// 503, or no answer: nobody knows.
     Unknown,
     /// 409: the session is gone.
     Gone,

@@ -5,15 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
-use axum::Router;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
-use super::browser::{app, get};
+use super::app::App;
+use super::browser::get;
 use super::lasting::{Client, Dead, Lasting};
 use super::ledger::Ledger;
-use super::node::LOOK_AGAIN;
 use super::report::Report;
+use super::server::LOOK_AGAIN;
 
 /// Between two requests of one client.
 const PAUSE: Duration = Duration::from_millis(4);
@@ -44,7 +44,7 @@ impl Scale {
 /// Clients at work.
 #[derive(Debug)]
 pub(super) struct Load {
-    uri: String,
+    url: String,
     scale: Scale,
     ledger: Arc<Ledger>,
     lasting: Vec<Arc<Lasting>>,
@@ -54,11 +54,11 @@ pub(super) struct Load {
 }
 
 impl Load {
-    /// Starts them against the database of a connection string, and waits until much is acknowledged.
-    pub(super) async fn start(uri: String, scale: Scale) -> Result<Load> {
-        let app = app(&uri).await?;
+    /// Starts them against the application over the store of a URL, or at one of `http://`; waits until much is acknowledged.
+    pub(super) async fn start(url: String, scale: Scale) -> Result<Load> {
+        let app = App::at(&url).await?;
         let mut load = Load {
-            uri,
+            url,
             scale,
             ledger: Arc::default(),
             lasting: Vec::new(),
@@ -82,12 +82,22 @@ impl Load {
         Ok(load)
     }
 
-    fn worker(&self, app: &Router) -> Worker {
+    fn worker(&self, app: &App) -> Worker {
         Worker { app: app.clone(), ledger: self.ledger.clone(), stop: self.stop.clone() }
     }
 
     pub(super) fn ledger(&self) -> &Ledger {
         &self.ledger
+    }
+
+    /// What was acknowledged in a time before an instant may be lost: the server promises no more. To be told while it is away.
+    pub(super) fn forgive(&self, fell: Instant, time: Duration) {
+        if time.is_zero() {
+            return;
+        }
+        let since = fell - time;
+        self.lasting.iter().for_each(|session| session.forgive(since));
+        self.dead.forgive(since);
     }
 
     /// Waits until so many more requests are acknowledged.
@@ -106,18 +116,18 @@ impl Load {
 
     /// Goes on for a while after the fault, stops, and compares what is stored with what was acknowledged.
     ///
-    /// `fell`: when the fault began. `back`: when a primary accepted writes again; none if it never ceased to.
-    pub(super) async fn finish(mut self, fault: &'static str, fell: Instant, back: Option<Instant>) -> Result<Report> {
+    /// `fell`: when the fault began. `back`: when the server accepted writes again; none if it never ceased to.
+    pub(super) async fn finish(mut self, fault: String, fell: Instant, back: Option<Instant>) -> Result<Report> {
         self.acknowledge(self.scale.requests).await?;
         self.stop.store(true, Ordering::Relaxed);
         for client in self.clients.drain(..) {
             client.await.context("a client panicked")??;
         }
         // The account of the run ends here; looking at what is left of it comes on top.
-        let report = Report::of(fault, &self.ledger, fell, back);
-        let app = app(&self.uri).await?;
+        let mut report = Report::of(fault, &self.ledger, fell, back);
+        let app = App::at(&self.url).await?;
         for session in &self.lasting {
-            session.verify(&app, &self.ledger).await?;
+            report.lost += session.verify(&app, &self.ledger).await?;
         }
         self.dead.verify(&app, &self.ledger).await?;
         Ok(report.with(self.ledger.violations()))
@@ -132,7 +142,7 @@ impl Drop for Load {
 
 /// What each client has.
 struct Worker {
-    app: Router,
+    app: App,
     ledger: Arc<Ledger>,
     stop: Arc<AtomicBool>,
 }

@@ -52,9 +52,9 @@ impl Proxy {
         Ok(Proxy { address, mode, accepting })
     }
 
-    /// The connection string of a database behind it. Directly: what the server tells of itself is the way around the proxy.
-    pub fn uri(&self, database: &str) -> String {
-        format!("mongodb://{}/{database}?directConnection=true", self.address)
+    /// `host:port`, by which the server behind it is reached.
+    pub fn address(&self) -> &str {
+        &self.address
     }
 
     /// From now on.

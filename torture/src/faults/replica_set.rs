@@ -8,7 +8,8 @@ use mongodb::options::{Acknowledgment, WriteConcern};
 use mongodb::{Client, Collection};
 use tokio::time::{Instant, sleep, timeout};
 
-use super::node::{LOOK_AGAIN, Node, Setup};
+use super::mongod::{Mongod, direct};
+use super::server::{LOOK_AGAIN, Server};
 
 const NAME: &str = "torture";
 
@@ -21,7 +22,7 @@ const QUESTION: Duration = Duration::from_secs(2);
 /// Nodes that keep one set of data. Dropping it kills them all.
 #[derive(Debug)]
 pub struct ReplicaSet {
-    nodes: Vec<Node>,
+    nodes: Vec<Server>,
 }
 
 impl ReplicaSet {
@@ -31,7 +32,7 @@ impl ReplicaSet {
     ///
     /// If a node does not start, or there is no primary in time.
     pub async fn start(nodes: usize) -> Result<ReplicaSet> {
-        let setup = Setup { set: Some(NAME.to_owned()), small_journal: false };
+        let setup = Mongod { set: Some(NAME.to_owned()), small_journal: false };
         ReplicaSet::start_with(nodes, setup).await
     }
 
@@ -41,14 +42,14 @@ impl ReplicaSet {
     ///
     /// As [`start`](ReplicaSet::start).
     pub async fn start_with_small_journal() -> Result<ReplicaSet> {
-        let setup = Setup { set: Some(NAME.to_owned()), small_journal: true };
+        let setup = Mongod { set: Some(NAME.to_owned()), small_journal: true };
         ReplicaSet::start_with(1, setup).await
     }
 
-    async fn start_with(count: usize, setup: Setup) -> Result<ReplicaSet> {
+    async fn start_with(count: usize, setup: Mongod) -> Result<ReplicaSet> {
         let mut nodes = Vec::new();
         for _ in 0..count {
-            nodes.push(Node::start(setup.clone()).await?);
+            nodes.push(Server::start(setup.clone()).await?);
         }
         let members: Vec<Bson> =
             (0_i32..).zip(&nodes).map(|(id, node)| doc! { "_id": id, "host": node.address() }.into()).collect();
@@ -57,7 +58,7 @@ impl ReplicaSet {
             doc! { "electionTimeoutMillis": 2_000, "heartbeatIntervalMillis": 500, "heartbeatTimeoutSecs": 2 };
         let config = doc! { "_id": NAME, "version": 1, "members": members, "settings": settings };
         let first = nodes.first().context("a set has one node at least")?;
-        let admin = first.client().await?.database("admin");
+        let admin = direct(&first.address()).await?.database("admin");
         admin.run_command(doc! { "replSetInitiate": config }).await.context("replSetInitiate failed")?;
         let set = ReplicaSet { nodes };
         set.back().await?;
@@ -67,12 +68,12 @@ impl ReplicaSet {
 
     /// The connection string of a database in it.
     pub fn uri(&self, database: &str) -> String {
-        let hosts: Vec<String> = self.nodes.iter().map(Node::address).collect();
+        let hosts: Vec<String> = self.nodes.iter().map(Server::address).collect();
         format!("mongodb://{}/{database}?replicaSet={NAME}", hosts.join(","))
     }
 
     /// One of the nodes.
-    pub fn node(&mut self, index: usize) -> &mut Node {
+    pub fn node(&mut self, index: usize) -> &mut Server {
         &mut self.nodes[index]
     }
 
@@ -85,7 +86,7 @@ impl ReplicaSet {
         let searches = self.nodes.iter().enumerate().map(|(index, node)| Box::pin(accepts(index, node)));
         match timeout(ELECTION, futures_util::future::select_all(searches)).await {
             Ok((found, ..)) => found,
-            Err(_) => bail!("there is no primary\n{}", self.nodes.iter().map(Node::log).collect::<String>()),
+            Err(_) => bail!("there is no primary\n{}", self.nodes.iter().map(Server::log).collect::<String>()),
         }
     }
 
@@ -97,7 +98,7 @@ impl ReplicaSet {
     pub async fn caught_up(&self) -> Result<()> {
         let (_, primary) = self.back().await?;
         let all = u32::try_from(self.nodes.len())?;
-        let probe = probe(&self.nodes[primary].client().await?);
+        let probe = probe(&direct(&self.nodes[primary].address()).await?);
         let concern = WriteConcern::builder().w(Acknowledgment::Nodes(all)).build();
         let insert = probe.insert_one(doc! {}).write_concern(concern);
         timeout(ELECTION, insert.into_future()).await.context("a node does not catch up")??;
@@ -110,7 +111,7 @@ impl ReplicaSet {
     ///
     /// If it refuses.
     pub async fn step_down(&self, primary: usize) -> Result<()> {
-        let admin = self.nodes[primary].client().await?.database("admin");
+        let admin = direct(&self.nodes[primary].address()).await?.database("admin");
         let command = doc! { "replSetStepDown": 20, "secondaryCatchUpPeriodSecs": 10 };
         admin.run_command(command).await.context("the primary does not step down")?;
         Ok(())
@@ -118,8 +119,8 @@ impl ReplicaSet {
 }
 
 /// Ends when the node is a primary that accepts writes.
-pub(super) async fn accepts(index: usize, node: &Node) -> Result<(Instant, usize)> {
-    let client = node.client().await?;
+pub(super) async fn accepts(index: usize, node: &Server) -> Result<(Instant, usize)> {
+    let client = direct(&node.address()).await?;
     loop {
         if is_primary(&client).await && writes(&client).await {
             return Ok((Instant::now(), index));

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 use super::ledger::Ledger;
 
-/// Within which the first good answer has to come after a primary accepts writes again.
+/// Within which the first good answer has to come after the server accepts writes again.
 pub const RECOVERED_WITHIN: Duration = Duration::from_secs(1);
 
 /// The same where the network swallowed what was sent. Nobody tells that it does so no longer, so a connection that waits in
@@ -20,12 +20,12 @@ pub const HEARD_WITHIN: Duration = Duration::from_millis(2_000);
 #[non_exhaustive]
 pub struct Report {
     /// What was made to fail.
-    pub fault: &'static str,
+    pub fault: String,
     /// All requests, those included that do not touch their session.
     pub requests: u64,
     /// Answers of 200 to requests that need the store.
     pub acknowledged: u64,
-    /// Answers of 503.
+    /// Answers of 503, and requests that were not answered since their application was killed.
     pub unknown: u64,
     /// Those of them for which not the store is to blame, but other clients of the session, which were always faster.
     pub contended: u64,
@@ -33,7 +33,9 @@ pub struct Report {
     pub slowest: Duration,
     /// The slowest answer to a request that does not touch its session.
     pub slowest_untouched: Duration,
-    /// From the beginning of the fault until a primary accepted writes again.
+    /// Increments that were acknowledged and are not stored.
+    pub lost: u64,
+    /// From the beginning of the fault until the server accepted writes again.
     pub outage: Option<Duration>,
     /// From then until the first good answer.
     pub recovery: Option<Duration>,
@@ -45,7 +47,7 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn of(fault: &'static str, ledger: &Ledger, fell: Instant, back: Option<Instant>) -> Report {
+    pub(super) fn of(fault: String, ledger: &Ledger, fell: Instant, back: Option<Instant>) -> Report {
         let recovery = back.and_then(|back| Some(ledger.first_good_after(back)? - back));
         Report {
             fault,
@@ -55,6 +57,7 @@ impl Report {
             contended: ledger.contended(),
             slowest: ledger.slowest(),
             slowest_untouched: ledger.slowest_untouched(),
+            lost: 0,
             outage: back.map(|back| back - fell),
             recovery,
             recovered_within: RECOVERED_WITHIN,
@@ -98,13 +101,15 @@ impl fmt::Display for Report {
         let ms = |duration: Option<Duration>| duration.map_or("-".to_owned(), |time| format!("{}", time.as_millis()));
         write!(
             f,
-            "{:<28} {:>6} requests, {:>6} acknowledged, {:>5} times 503 ({} contended); slowest {:>4} ms ({:>3} ms without session); \
+            "{:<34} {:>6} requests, {:>6} acknowledged, {:>5} times 503 ({} contended), {} lost; \
+             slowest {:>4} ms ({:>3} ms without session); \
              down {:>5} ms, first good answer after {:>4} ms, last 503 after {:>4} ms; {} rules broken",
             self.fault,
             self.requests,
             self.acknowledged,
             self.unknown,
             self.contended,
+            self.lost,
             self.slowest.as_millis(),
             self.slowest_untouched.as_millis(),
             ms(self.outage),

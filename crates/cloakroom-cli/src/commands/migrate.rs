@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use cloakroom::record::{Data, Record};
-use cloakroom::store::{Exported, Moved, MovingStore, Names, StoreError, StoreErrorKind};
+use cloakroom::store::{Exported, Moved, MovingStore, Names, StoreError};
 use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use crate::arguments::{Common, Migrate};
 use crate::confirm::confirm;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Output;
+use crate::patience::patiently;
 use crate::progress;
 use crate::store::Opened;
 use crate::times::now;
@@ -20,9 +21,6 @@ use crate::walk::{self, BATCH};
 const PASSES: usize = 20;
 /// A session that was given another id is moved this much later.
 const TURNED: Duration = Duration::from_secs(11);
-/// A store that is away for a moment is asked again, with pauses that double.
-const ATTEMPTS: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// What became of the sessions.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -66,7 +64,7 @@ pub(crate) async fn migrate(common: &Common, output: Output, task: &Migrate) -> 
     if task.from == task.to {
         return Err(Failure::usage("the old store and the new one are the same"));
     }
-    let (old, new) = (Opened::at(&task.from).await?, Opened::at(&task.to).await?);
+    let (old, new) = (Opened::at(common, &task.from).await?, Opened::at(common, &task.to).await?);
     if (old.export()?.names(), new.export()?.names()) == (Names::Digests, Names::Ids) {
         return Err(Failure::usage(format!(
             "from {} to {} there is no way: the first keeps a hash of each session id only, and the second needs the id itself",
@@ -150,10 +148,10 @@ impl Move<'_> {
 
     /// Goes through the old store once; tells how many have to wait.
     async fn pass(&self, moving: &MovingStore, counts: &mut Counts, bar: &indicatif::ProgressBar) -> Outcome<u64> {
-        let (mut after, mut waiting) = (None, 0);
+        let (export, mut after, mut waiting) = (self.old.export()?, None, 0);
         (counts.unfit, counts.failed, counts.unreadable) = (0, 0, 0);
         loop {
-            let batch = self.batch(after.as_ref()).await?;
+            let batch = patiently(|| export.records(after.as_ref(), BATCH, now())).await?;
             counts.unreadable += batch.unreadable;
             let fates = stream::iter(&batch.records).map(|exported| self.bring(moving, exported));
             let mut fates = fates.buffer_unordered(self.jobs);
@@ -180,30 +178,12 @@ impl Move<'_> {
         }
     }
 
-    async fn batch(&self, after: Option<&cloakroom::store::Cursor>) -> Outcome<cloakroom::store::Batch> {
-        let export = self.old.export()?;
-        for attempt in 0..ATTEMPTS {
-            match export.records(after, BATCH, now()).await {
-                Err(error) if is_passing(&error) => tokio::time::sleep(PAUSE * 2_u32.pow(attempt)).await,
-                batch => return Ok(batch?),
-            }
-        }
-        Ok(export.records(after, BATCH, now()).await?)
-    }
-
     async fn bring(&self, moving: &MovingStore, exported: &Exported) -> Fate {
         // What is on its way, is completed whatever it holds.
         if !exported.is_on_its_way() && !fits(&exported.record, self.new) {
             return Fate::Unfit;
         }
-        for attempt in 0..ATTEMPTS {
-            match self.try_to_bring(moving, exported).await {
-                Ok(fate) => return fate,
-                Err(error) if is_passing(&error) => tokio::time::sleep(PAUSE * 2_u32.pow(attempt)).await,
-                Err(_) => return Fate::Failed,
-            }
-        }
-        Fate::Failed
+        patiently(|| self.try_to_bring(moving, exported)).await.unwrap_or(Fate::Failed)
     }
 
     async fn try_to_bring(&self, moving: &MovingStore, exported: &Exported) -> Result<Fate, StoreError> {
@@ -229,11 +209,6 @@ impl Move<'_> {
         .await?;
         Ok(left)
     }
-}
-
-/// Whether the store will be back: then the same is tried again, which is what a move allows.
-fn is_passing(error: &StoreError) -> bool {
-    matches!(error.kind(), StoreErrorKind::Unavailable | StoreErrorKind::Timeout)
 }
 
 /// Whether a store can keep all keys of a record.

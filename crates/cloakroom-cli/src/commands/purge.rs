@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::arguments::{Common, Purge};
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Output;
+use crate::patience::patiently;
 use crate::progress;
 use crate::store::Opened;
 use crate::times::now;
@@ -30,7 +31,7 @@ pub(crate) async fn purge(common: &Common, output: Output, task: &Purge) -> Outc
     let (limit, bar) = (task.limit.unwrap_or(usize::MAX), progress::bar(output, None, "removed"));
     let (mut purged, mut empty) = (0, 0);
     while purged < limit && empty < EMPTY {
-        let swept = opened.store.sweep(AT_ONCE.min(limit - purged), now()).await?;
+        let swept = patiently(|| opened.store.sweep(AT_ONCE.min(limit - purged), now())).await?;
         empty = if swept == 0 { empty + 1 } else { 0 };
         purged += swept;
         bar.inc(swept as u64);

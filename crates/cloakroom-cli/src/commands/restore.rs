@@ -15,6 +15,7 @@ use crate::arguments::{Common, Restore};
 use crate::confirm::confirm;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::output::Output;
+use crate::patience::patiently;
 use crate::progress;
 use crate::store::Opened;
 use crate::times::now;
@@ -115,9 +116,9 @@ async fn import(
         return Ok(Imported::Taken);
     }
     if !common.dry_run {
-        return exported.import_into(&*opened.store, now).await;
+        return patiently(|| exported.import_into(&*opened.store, now)).await;
     }
-    Ok(match exported.look_up_in(&*opened.store, now).await? {
+    Ok(match patiently(|| exported.look_up_in(&*opened.store, now)).await? {
         Some(_) => Imported::Taken,
         None => Imported::Done { handle: exported.handle.clone() },
     })

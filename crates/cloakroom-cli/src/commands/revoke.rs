@@ -2,6 +2,7 @@
 
 use cloakroom::Timestamp;
 use cloakroom::store::Entry;
+use futures_util::stream::{self, StreamExt as _};
 use serde::Serialize;
 
 use crate::arguments::{Common, Which, Whom};
@@ -10,6 +11,7 @@ use crate::confirm::confirm;
 use crate::failure::{Exit, Failure, Outcome};
 use crate::find;
 use crate::output::Output;
+use crate::patience::patiently;
 use crate::progress;
 use crate::store::Opened;
 use crate::times::now;
@@ -17,6 +19,8 @@ use crate::walk::{self, BATCH};
 
 /// Who begins a session meanwhile may be missed by one look; after so many, others are faster.
 const LOOKS: usize = 100;
+/// So many sessions are ended at a time: a store takes about as long for all of them as for one.
+const AT_ONCE: usize = 16;
 
 #[derive(Serialize)]
 struct RevokedJson {
@@ -101,13 +105,17 @@ async fn all_of(common: &Common, output: Output, opened: &Opened, whom: Whom, no
     for _ in 0..LOOKS {
         let (mut after, mut found) = (None, false);
         loop {
-            let batch = export.records(after.as_ref(), BATCH, now).await?;
-            for exported in batch.records.iter().filter(|exported| is_meant(exported.record.user.is_some())) {
-                if exported.end_in(&*opened.store, now).await? {
+            let batch = patiently(|| export.records(after.as_ref(), BATCH, now)).await?;
+            let meant = batch.records.iter().filter(|exported| is_meant(exported.record.user.is_some()));
+            let ends = stream::iter(meant).map(|exported| patiently(move || exported.end_in(&*opened.store, now)));
+            let mut ends = ends.buffer_unordered(AT_ONCE);
+            while let Some(is_ended) = ends.next().await {
+                if is_ended? {
                     (found, ended) = (true, ended + 1);
                     bar.inc(1);
                 }
             }
+            drop(ends);
             after = batch.next;
             if after.is_none() {
                 break;

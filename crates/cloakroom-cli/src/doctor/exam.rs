@@ -6,6 +6,7 @@ use http::header::CACHE_CONTROL;
 use super::browser::{Answer, Asked, Browser};
 use super::cookie::SetCookie;
 use super::entropy;
+use super::pages::Pages;
 use super::web::{Plan, with_session};
 use crate::failure::{Failure, Outcome};
 
@@ -177,20 +178,17 @@ pub(crate) async fn log_in(plan: &Plan, login: &Asked) -> Outcome<Vec<Finding>> 
 /// Whether the id from before the log-in opens what the new one does.
 async fn old_ticket(plan: &Plan, mut before: Browser, mut after: Browser) -> Outcome<Finding> {
     const SUBJECT: &str = "V7.2.4 the one before ends";
-    let (private, old) = (after.ask(&plan.private).await?, before.ask(&plan.private).await?);
-    let nobody = Browser::new(&plan.site).ask(&plan.private).await?;
-    Ok(if private.is_like(&nobody) {
-        Finding::new(SUBJECT, Verdict::Unknown, format!("the page answers everybody alike ({})", private.status))
-            .advise("name a page that differs for whom is logged in, by --private 'GET /account'")
-    } else if old.is_like(&private) {
-        Finding::new(SUBJECT, Verdict::Bad, "the id from before shows the page of whom is logged in")
-            .advise("end the old session when its id is replaced")
-    } else {
-        Finding::new(
+    let pages = Pages::see(plan, &mut after).await?;
+    let old = before.ask(&plan.private).await?;
+    Ok(match pages.is_inside(&old) {
+        None => pages.tell_nothing(SUBJECT),
+        Some(true) => Finding::new(SUBJECT, Verdict::Bad, "the id from before shows the page of whom is logged in")
+            .advise("end the old session when its id is replaced"),
+        Some(false) => Finding::new(
             SUBJECT,
             Verdict::Good,
-            format!("the id from before is answered {}, the new one {}", old.status, private.status),
-        )
+            format!("the id from before is answered {}, the new one {}", old.status, pages.inside_beside(&old)),
+        ),
     })
 }
 
@@ -200,26 +198,26 @@ pub(crate) async fn replay(plan: &Plan, login: &Asked, logout: &Asked) -> Outcom
     let mut browser = with_session(plan).await?;
     browser.ask(login).await?;
     let mut thief = browser.clone();
-    let logged_in = thief.ask(&plan.private).await?;
-    let nobody = Browser::new(&plan.site).ask(&plan.private).await?;
+    let pages = Pages::see(plan, &mut thief).await?;
     let out = browser.ask(logout).await?;
     let replayed = thief.ask(&plan.private).await?;
-    Ok(if logged_in.is_like(&nobody) {
-        Finding::new(SUBJECT, Verdict::Unknown, format!("the page answers everybody alike ({})", nobody.status))
-            .advise("name a page that differs for whom is logged in, by --private 'GET /account'")
-    } else if replayed.is_like(&logged_in) {
-        Finding::new(
+    Ok(match pages.is_inside(&replayed) {
+        None => pages.tell_nothing(SUBJECT),
+        Some(true) => Finding::new(
             SUBJECT,
             Verdict::Bad,
             format!("after the log-out ({}) the old cookie still shows the private page", out.status),
         )
-        .advise("end the session on the server: to take the cookie away ends it in one browser only")
-    } else {
-        let words = format!(
-            "after the log-out ({}) the old cookie is answered {}, and was {}",
-            out.status, replayed.status, logged_in.status
-        );
-        Finding::new(SUBJECT, Verdict::Good, words)
+        .advise("end the session on the server: to take the cookie away ends it in one browser only"),
+        Some(false) => {
+            let words = format!(
+                "after the log-out ({}) the old cookie is answered {}, and was {}",
+                out.status,
+                replayed.status,
+                pages.inside_beside(&replayed)
+            );
+            Finding::new(SUBJECT, Verdict::Good, words)
+        }
     })
 }
 

@@ -4,6 +4,7 @@ mod browser;
 mod cookie;
 mod entropy;
 mod exam;
+mod pages;
 mod store;
 mod web;
 

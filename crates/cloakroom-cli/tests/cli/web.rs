@@ -1,6 +1,7 @@
 //! The doctor of web applications: one that is well, and one that is ill.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -154,6 +155,50 @@ async fn what_was_not_looked_at_is_told() {
     assert_eq!((ended.code, verdict(&ended.values(), "session cookie").as_str()), (0, "unknown"));
     let alike = examine(&serve(well()).await, &["--login", "POST /login", "--logout", "POST /logout"]).await.values();
     assert_eq!(verdict(&alike, "V7.4.1"), "unknown", "a page that answers everybody alike tells nothing");
+}
+
+/// Its private page greets once, and its home shows everybody a number that is another one each time, as form tokens do.
+fn ill_with_a_greeting() -> Router {
+    let greeted: Arc<Mutex<HashSet<String>>> = Arc::default();
+    let pages = Arc::new(AtomicU64::new(0));
+    let home = move || async move { format!("home {}", pages.fetch_add(1, Ordering::Relaxed)) };
+    let account = move |headers: HeaderMap| async move {
+        let cookie = headers.get(COOKIE).and_then(|cookie| cookie.to_str().ok()).unwrap_or_default().to_owned();
+        let is_first = greeted.lock().unwrap().insert(cookie.clone());
+        match (cookie.contains("sid=in"), is_first) {
+            (true, true) => "welcome, ada",
+            (true, false) => "ada",
+            (false, _) => "nobody",
+        }
+    };
+    let set = |id: &str| AppendHeaders([(SET_COOKIE, format!("sid={id}-{:032x}; Path=/", rand()))]);
+    let log_in = move || async move { (set("in"), "in") };
+    let log_out = || async { (AppendHeaders([(SET_COOKIE, "sid=; Max-Age=0; Path=/")]), "out") };
+    let begin = move || async move { (set("visitor"), "hello") };
+    let routes = Router::new().route("/", get(begin)).route("/home", get(home)).route("/account", get(account));
+    routes.route("/login", post(log_in)).route("/logout", post(log_out))
+}
+
+fn rand() -> u128 {
+    let digest = *cloakroom::record::StoreKey::generate().unwrap().digest();
+    u128::from_be_bytes(digest[..16].try_into().unwrap())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_greeting_makes_no_page_another_one_and_a_page_that_changes_tells_nothing() {
+    let url = serve(ill_with_a_greeting()).await;
+    let findings = examine(&url, ALL).await.values();
+    assert_eq!(
+        verdict(&findings, "V7.4.1"),
+        "bad",
+        "the old cookie shows the page, without the greeting: {findings:?}"
+    );
+    assert_eq!(verdict(&findings, "V7.2.4 the one before"), "good", "{findings:?}");
+    const HOME: &[&str] = &["--login", "POST /login", "--logout", "POST /logout", "--private", "GET /home"];
+    let findings = examine(&url, HOME).await.values();
+    for subject in ["V7.2.4 the one before", "V7.4.1"] {
+        assert_eq!(verdict(&findings, subject), "unknown", "{findings:?}");
+    }
 }
 
 #[test]

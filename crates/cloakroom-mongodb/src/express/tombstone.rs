@@ -19,6 +19,13 @@ const REMEMBERED: Duration = Duration::from_secs(60 * 60);
 
 /// NamespaceExists: another server was quicker.
 const EXISTS: i32 = 48;
+/// BackgroundOperationInProgressForNamespace: an index of the collection is being built, as Express' stores have it done when they
+/// start.
+const BUILDING: i32 = 12_587;
+/// How often the collection is to be changed while an index is built, and the pause between two times: half a second in all, since a
+/// log-out may wait for it, which has two.
+const ATTEMPTS: u32 = 25;
+const PAUSE: Duration = Duration::from_millis(20);
 
 impl ExpressStore {
     /// Ends the session that a filter finds; tells what it was, as far as a projection shows it.
@@ -100,9 +107,20 @@ impl ExpressStore {
             there = options.validator;
         }
         if let Some(validator) = joined(there) {
-            database.run_command(doc! { "collMod": name, "validator": validator }).await.map_err(failed)?;
+            self.change(doc! { "collMod": name, "validator": validator }).await.map_err(failed)?;
         }
         Ok(())
+    }
+
+    /// Changes the collection, as soon as no index of it is being built.
+    async fn change(&self, command: Document) -> Result<Document, Error> {
+        for _ in 1..ATTEMPTS {
+            match self.place.database.run_command(command.clone()).await {
+                Err(error) if code(&error) == Some(BUILDING) => tokio::time::sleep(PAUSE).await,
+                answer => return answer,
+            }
+        }
+        self.place.database.run_command(command).await
     }
 }
 

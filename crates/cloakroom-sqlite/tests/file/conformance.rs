@@ -7,6 +7,7 @@ use cloakroom::record::{Handle, Patch, Record, StoreKey, UserId};
 use cloakroom::store::{
     Applied, Capabilities, Created, Directory, Entry, Guard, Loaded, Rotated, Store, StoreFuture, conformance,
 };
+use cloakroom::testing::check_session_limit;
 use cloakroom_sqlite::{SqliteStore, Synchronous};
 
 use crate::scratch::{Folder, open, scratch};
@@ -15,6 +16,13 @@ use crate::scratch::{Folder, open, scratch};
 async fn the_store_keeps_the_contract() {
     let scratch = scratch().await;
     conformance::check(scratch.store.clone()).await;
+}
+
+/// It asks how many stay, not how soon they are answered.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_log_ins_at_once_no_more_stay_than_may_be() {
+    let scratch = scratch().await;
+    check_session_limit(scratch.store.clone(), 5).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -45,7 +45,6 @@ pub(super) fn after_commit<B: Default>(
         Err(error) => error,
     };
     if error.kind() == SessionErrorKind::Gone {
-        tracing::debug!("a session was gone when its changes were to be written");
         // A log-out that was refused must not be told as done.
         if config.on_gone == OnGone::KeepResponse && !session.is_refused() {
             vary_by_cookie(response.headers_mut());
@@ -54,7 +53,6 @@ pub(super) fn after_commit<B: Default>(
         return instead_of(&error);
     }
     if error.kind() == SessionErrorKind::TooManySessions {
-        tracing::debug!("a log-in was denied: the user has as many sessions as may be");
         return instead_of(&error);
     }
     tracing::error!(error = &error as &dyn std::error::Error, "a session could not be written");

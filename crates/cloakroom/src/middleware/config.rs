@@ -15,8 +15,10 @@ use super::browser::Notes;
 use super::clear_site_data::ClearSiteData;
 use super::express::{COOKIE, ExpressOptions};
 use super::service::SessionLayer;
+use super::verified::VerifiedTickets;
 use crate::clock::Clock;
 use crate::cookie::{CookieError, CookieName, KeyRing, Priority, SameSite, SetCookie};
+use crate::events::{Observer, Observers};
 use crate::record::{Lifetime, Value, ValueError};
 use crate::session::{Breaker, Epoch, FormKeys, Limit, Policy, Queues, Renewal, Settings, WhenFull};
 use crate::store::Store;
@@ -26,6 +28,8 @@ use crate::store::Store;
 pub(crate) struct Config {
     pub(crate) settings: Arc<Settings>,
     pub(crate) keys: KeyRing,
+    /// Tickets that one of the keys has signed.
+    pub(super) verified: VerifiedTickets,
     /// The session cookie with all its attributes, but without a value.
     pub(crate) cookie: SetCookie,
     pub(crate) persistent: bool,
@@ -98,6 +102,7 @@ pub struct SessionLayerBuilder {
     clear_site_data: Vec<ClearSiteData>,
     limit: Option<Limit>,
     global_revocation: bool,
+    observers: Observers,
 }
 
 const DEFAULT_NAME: CookieName = CookieName::from_static("__Host-sid");
@@ -125,6 +130,7 @@ impl SessionLayerBuilder {
             clear_site_data: Vec::new(),
             limit: None,
             global_revocation: false,
+            observers: Observers::default(),
         }
     }
 
@@ -367,6 +373,31 @@ impl SessionLayerBuilder {
         self
     }
 
+    /// Tells this one of each [event](crate::events) too (default: nobody but `tracing`). It runs within the requests, so it
+    /// must be [quick](Observer). What a memory store that is full evicts,
+    /// [its own observers](crate::store::MemoryStore::with_observer) are told.
+    ///
+    /// ```
+    /// use cloakroom::events::Event;
+    /// use cloakroom::{SessionLayer, cookie::KeyRing, store::MemoryStore};
+    /// use std::sync::mpsc;
+    ///
+    /// let (sender, audit) = mpsc::channel();
+    /// let layer = SessionLayer::builder(MemoryStore::new(), KeyRing::generate()?)
+    ///     .observer(move |event: &Event<'_>| {
+    ///         if let Some(user) = event.user() {
+    ///             // Nobody listens any more: then nobody misses it.
+    ///             sender.send(format!("{} {user}", event.name())).ok();
+    ///         }
+    ///     })
+    ///     .build()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn observer(mut self, observer: impl Observer) -> SessionLayerBuilder {
+        self.observers.add(observer);
+        self
+    }
+
     /// The clock that decides about expiry (default: the system's).
     pub fn clock(mut self, clock: Clock) -> SessionLayerBuilder {
         self.clock = clock;
@@ -413,10 +444,12 @@ impl SessionLayerBuilder {
             epoch: self.global_revocation.then(Epoch::default),
             limit: self.limit,
             form_keys,
+            observers: self.observers,
         };
         let config = Config {
             settings: Arc::new(settings),
             keys: self.keys,
+            verified: VerifiedTickets::new(),
             cookie,
             persistent: self.persistent && !self.is_express,
             on_gone: self.on_gone,

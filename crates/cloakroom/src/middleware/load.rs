@@ -7,8 +7,9 @@ use http::request::Parts;
 use http::{Extensions, HeaderMap, Request};
 
 use super::config::{Config, OnOutage};
-use super::ticket::{self, Valid};
+use super::ticket::{self, Tickets, Valid};
 use crate::clock::Timestamp;
+use crate::events::{Event, KeyHash, StoreCall, in_span};
 use crate::session::{Elapsed, EndOfAll, Session, SessionError, SessionErrorKind};
 use crate::store::{Answer, Loaded, StoreError};
 
@@ -42,21 +43,37 @@ impl Slot {
         }
     }
 
-    /// The session, loaded if nobody has asked for it before. Who asks at the same time may make the store load twice, but all
-    /// get the same session.
-    fn session<'a>(
-        &'a self,
-        extensions: &Extensions,
-        headers: &HeaderMap,
-    ) -> Answer<'a, Result<Session, SessionError>> {
-        if self.session.is_loaded() {
-            return Answer::ready(Ok(self.session.clone()));
-        }
+    /// Notes of the request what has to be known before its session is loaded, or written without.
+    pub(super) fn look_at(&self, extensions: &Extensions, headers: &HeaderMap) {
         if !self.config.notes.is_nothing() {
             self.session.note(|| self.config.notes.of(extensions, headers));
         }
+        self.ticket.get_or_init(|| {
+            let Tickets { valid, bad } = ticket::find(&self.config, headers);
+            if bad > 0 {
+                self.config.settings.observers.tell(Event::BadTicket { count: bad });
+            }
+            valid
+        });
+    }
+
+    /// The first of the request's good tickets, as far as somebody has looked.
+    pub(super) fn known_ticket(&self) -> Option<&Valid> {
+        self.ticket.get()?.as_ref()
+    }
+
+    pub(super) fn session(&self) -> &Session {
+        &self.session
+    }
+
+    /// The session, loaded if nobody has asked for it before. Who asks at the same time may make the store load twice, but all
+    /// get the same session. Somebody has looked at the request before.
+    pub(super) fn load(&self) -> Answer<'_, Result<Session, SessionError>> {
+        if self.session.is_loaded() {
+            return Answer::ready(Ok(self.session.clone()));
+        }
         let settings = &self.config.settings;
-        let Some(ticket) = self.ticket.get_or_init(|| ticket::find(&self.config, headers)) else {
+        let Some(ticket) = self.known_ticket() else {
             self.session.load_empty(false);
             return Answer::ready(Ok(self.session.clone()));
         };
@@ -64,18 +81,19 @@ impl Slot {
         let Some(end) = settings.known_end_of_all(now) else {
             return Answer::wait_for(self.wait_to_load(async move {
                 let end = settings.end_of_all(now).await?;
-                let first = settings.ask(|store| store.load(&ticket.key, now)).await?;
+                let first = settings.ask(StoreCall::Load, |store| store.load(&ticket.key, now)).await?;
                 self.load_first_living(ticket, end, first, now).await
             }));
         };
-        let first = match settings.breaker.admit() {
-            Ok(()) => settings.store.load(&ticket.key, now).into_answer(),
+        let asked = match settings.admit(StoreCall::Load) {
+            Ok(asked) => asked,
             Err(away) => return Answer::ready(self.failed(away)),
         };
+        let first = in_span(StoreCall::Load, settings.store.load(&ticket.key, now)).into_answer();
         match first {
             Answer::Ready(first) if ticket.next.is_none() => {
                 let first = first.into_inner();
-                settings.breaker.heard(&first);
+                settings.heard(&asked, &first);
                 Answer::ready(match first {
                     Ok(loaded) => Ok(self.loaded(ticket, end.without_ended(loaded))),
                     Err(error) => self.failed(error),
@@ -83,7 +101,7 @@ impl Slot {
             }
             first => Answer::wait_for(self.wait_to_load(async move {
                 let first = first.await;
-                settings.breaker.heard(&first);
+                settings.heard(&asked, &first);
                 self.load_first_living(ticket, end, first?, now).await
             })),
         }
@@ -109,24 +127,36 @@ impl Slot {
         now: Timestamp,
     ) -> Result<(&'a Valid, Loaded), StoreError> {
         let settings = &self.config.settings;
-        let mut superseded = false;
+        let mut superseded = None;
         loop {
             let answer = end.without_ended(loaded);
-            superseded |= matches!(answer, Loaded::Superseded);
-            match (&answer, &ticket.next) {
-                (Loaded::Superseded | Loaded::Missing, Some(next)) => ticket = next,
-                (Loaded::Missing, None) if superseded => return Ok((ticket, Loaded::Superseded)),
+            if matches!(answer, Loaded::Superseded) {
+                superseded = Some(ticket);
+            }
+            match (&answer, &ticket.next, superseded) {
+                (Loaded::Superseded | Loaded::Missing, Some(next), _) => ticket = next,
+                (Loaded::Missing, None, Some(superseded)) => return Ok((superseded, Loaded::Superseded)),
                 _ => return Ok((ticket, answer)),
             }
-            loaded = settings.ask(|store| store.load(&ticket.key, now)).await?;
+            loaded = settings.ask(StoreCall::Load, |store| store.load(&ticket.key, now)).await?;
         }
     }
 
     fn loaded(&self, ticket: &Valid, loaded: Loaded) -> Session {
+        let (observers, hash) = (&self.config.settings.observers, KeyHash::new(&ticket.key));
         match loaded {
-            Loaded::Found(found) => self.session.load_found(ticket.key.clone(), found, ticket.outdated),
-            Loaded::Superseded => self.session.load_empty(true),
-            Loaded::Missing => self.session.load_empty(false),
+            Loaded::Found(found) => {
+                observers.tell(Event::Loaded { handle: &found.handle, user: found.record.user.as_ref() });
+                self.session.load_found(ticket.key.clone(), found, ticket.outdated);
+            }
+            Loaded::Superseded => {
+                observers.tell(Event::Superseded { hash });
+                self.session.load_empty(true);
+            }
+            Loaded::Missing => {
+                observers.tell(Event::Missing { hash });
+                self.session.load_empty(false);
+            }
         }
         self.session.clone()
     }
@@ -167,7 +197,10 @@ impl Session {
 
 fn find<'a>(extensions: &'a Extensions, headers: &HeaderMap) -> Answer<'a, Result<Session, SessionError>> {
     match extensions.get::<Slot>() {
-        Some(slot) => slot.session(extensions, headers),
+        Some(slot) => {
+            slot.look_at(extensions, headers);
+            slot.load()
+        }
         None => Answer::ready(Err(SessionError::new(SessionErrorKind::MissingLayer))),
     }
 }

@@ -15,6 +15,8 @@ mod future;
 mod load;
 mod service;
 mod ticket;
+mod unread;
+mod verified;
 
 pub use address::{AddressDetail, IpNetwork, IpNetworkError, PeerAddress, ProxyHeader};
 pub use clear_site_data::ClearSiteData;
@@ -22,6 +24,7 @@ pub use config::{ConfigError, OnGone, OnOutage, SessionLayerBuilder};
 pub use express::ExpressOptions;
 pub use future::ResponseFuture;
 pub use service::{SessionLayer, SessionService};
+pub use unread::UnreadSession;
 
 #[cfg(feature = "testing")]
 use crate::session::CookieDue;

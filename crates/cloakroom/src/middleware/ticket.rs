@@ -33,23 +33,41 @@ pub(super) struct Valid {
     pub(super) next: Option<Box<Valid>>,
 }
 
-/// The valid tickets among the request's cookies, wherever they stand.
-pub(super) fn find(config: &Config, headers: &HeaderMap) -> Option<Valid> {
-    let values = cookie::values(headers, config.cookie.name().as_str());
-    chain(&mut values.take(MOST_TRIED).filter_map(|raw| verify(config, raw)).take(MOST_VALID))
+/// What a request's cookies of the session cookie's name are worth.
+#[derive(Debug)]
+pub(super) struct Tickets {
+    /// The valid ones, wherever they stand.
+    pub(super) valid: Option<Valid>,
+    /// How many are worth nothing, of those that were tried.
+    pub(super) bad: usize,
 }
 
-/// The tickets of ids and of the numbers of the keys that have signed them.
-fn chain<'a>(found: &mut impl Iterator<Item = (Cow<'a, str>, usize)>) -> Option<Valid> {
-    let (id, key_number) = found.next()?;
-    let key = StoreKey::from(SessionId::from_ticket(&id));
+/// The tickets among a request's cookies.
+pub(super) fn find(config: &Config, headers: &HeaderMap) -> Tickets {
+    let mut bad = 0;
+    let values = cookie::values(headers, config.cookie.name().as_str());
+    let verified = values.take(MOST_TRIED).filter_map(|raw| {
+        let ticket = verify(config, raw);
+        bad += usize::from(ticket.is_none());
+        ticket
+    });
+    let valid = chain(&mut verified.take(MOST_VALID));
+    Tickets { valid, bad }
+}
+
+/// The tickets of sessions and of the numbers of the keys that have signed them.
+fn chain(found: &mut impl Iterator<Item = (StoreKey, usize)>) -> Option<Valid> {
+    let (key, key_number) = found.next()?;
     Some(Valid { key, outdated: key_number > 0, next: chain(found).map(Box::new) })
 }
 
-/// The id of a ticket, and the number of the key that has signed it.
-fn verify<'a>(config: &Config, raw: &'a [u8]) -> Option<(Cow<'a, str>, usize)> {
+/// The session of a ticket, and the number of the key that has signed it.
+fn verify(config: &Config, raw: &[u8]) -> Option<(StoreKey, usize)> {
     if raw.len() > LONGEST {
         return None;
+    }
+    if let Some(known) = config.verified.get(raw) {
+        return Some(known);
     }
     let (id, key_number) = match split(raw) {
         Some((id, signature)) => (Cow::Borrowed(id), config.keys.verify(id.as_bytes(), &signature)?),
@@ -60,7 +78,12 @@ fn verify<'a>(config: &Config, raw: &'a [u8]) -> Option<(Cow<'a, str>, usize)> {
         }
     };
     // What the library keeps for itself is no session, whoever has signed its id.
-    (!id.is_empty() && id != RESERVED_ID).then_some((id, key_number))
+    if id.is_empty() || id == RESERVED_ID {
+        return None;
+    }
+    let key = StoreKey::from(SessionId::from_ticket(&id));
+    config.verified.insert(raw, key.clone(), key_number);
+    Some((key, key_number))
 }
 
 /// The id and the signature of a ticket as nearly all are: no escape in the id, so that it needs no decoding.

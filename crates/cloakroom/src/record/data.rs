@@ -23,6 +23,11 @@ impl Data {
         self.position(key).ok().map(|at| &self.0[at].1)
     }
 
+    /// A key as it is kept here, if it is here.
+    pub(crate) fn key(&self, key: &str) -> Option<&Arc<str>> {
+        self.position(key).ok().map(|at| &self.0[at].0)
+    }
+
     /// Sets a key; gives back the value it had.
     pub fn insert(&mut self, key: impl Into<Arc<str>>, value: Value) -> Option<Value> {
         let key = key.into();

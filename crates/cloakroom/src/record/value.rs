@@ -1,6 +1,7 @@
 //! One value of a session: JSON that every store gives back the same.
 
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -36,8 +37,10 @@ impl Value {
     ///
     /// If it can't be serialised, or holds what not every store can keep (see the type).
     pub fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Value, ValueError> {
-        let text = serde_json::to_string(value).map_err(|source| ValueError::json(Kind::NotSerializable, source))?;
-        check(&text)?;
+        let mut text = Text { short: [0; SHORT], length: 0, long: Vec::new() };
+        serde_json::to_writer(&mut text, value).map_err(|source| ValueError::json(Kind::NotSerializable, source))?;
+        let text = std::str::from_utf8(text.bytes()).map_err(|_| ValueError(Kind::NotSerializable, None))?;
+        check(text)?;
         // JSON has no word for NaN and the infinities, and serde_json writes `null` in their place.
         if text.contains("null") {
             finite::check(value)?;
@@ -89,9 +92,49 @@ impl Value {
     }
 }
 
+/// As long as most values are.
+const SHORT: usize = 64;
+
+/// Text that is being written. While it is short, it takes no allocation.
+struct Text {
+    short: [u8; SHORT],
+    length: usize,
+    /// All of it, once it is longer.
+    long: Vec<u8>,
+}
+
+impl Text {
+    fn bytes(&self) -> &[u8] {
+        if self.long.is_empty() { &self.short[..self.length] } else { &self.long }
+    }
+}
+
+impl io::Write for Text {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let room = self.short.get_mut(self.length..self.length + bytes.len()).filter(|_| self.long.is_empty());
+        match room {
+            Some(room) => {
+                room.copy_from_slice(bytes);
+                self.length += bytes.len();
+            }
+            None => {
+                if self.long.is_empty() {
+                    self.long.extend_from_slice(&self.short[..self.length]);
+                }
+                self.long.extend_from_slice(bytes);
+            }
+        }
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 impl From<i64> for Value {
     fn from(number: i64) -> Value {
-        Value(number.to_string().into())
+        Value(itoa::Buffer::new().format(number).into())
     }
 }
 
@@ -253,6 +296,17 @@ mod tests {
 
     fn kind_of<T: Serialize + ?Sized>(value: &T) -> Option<ValueErrorKind> {
         Value::serialize(value).err().map(|error| error.kind())
+    }
+
+    #[test]
+    fn texts_of_all_lengths_are_kept_whole() {
+        for length in (0..200).chain([4_095, 100_000]) {
+            let text = "ä\"x".chars().cycle().take(length).collect::<String>();
+            let value = Value::serialize(&text).unwrap();
+            assert_eq!(value.as_json(), serde_json::to_string(&text).unwrap(), "{length}");
+            let many = vec![length; length % 50];
+            assert_eq!(Value::serialize(&many).unwrap().as_json(), serde_json::to_string(&many).unwrap());
+        }
     }
 
     #[test]

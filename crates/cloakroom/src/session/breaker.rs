@@ -28,6 +28,15 @@ pub(crate) struct Breaker {
     start: Instant,
 }
 
+/// What has become of the store with a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transition {
+    /// It counts as away from now on.
+    Away,
+    /// It was away, and answers again.
+    Back,
+}
+
 impl Breaker {
     pub(crate) fn new() -> Breaker {
         Breaker { failures: AtomicU32::new(0), next_probe: AtomicU64::new(0), start: Instant::now() }
@@ -46,7 +55,7 @@ impl Breaker {
     }
 
     /// The store has answered a call, or has failed to.
-    pub(crate) fn heard<T>(&self, answer: &Result<T, StoreError>) {
+    pub(crate) fn heard<T>(&self, answer: &Result<T, StoreError>) -> Option<Transition> {
         match answer {
             Err(error) if error.is_outage() => self.failed(),
             // A corrupt record is an answer too.
@@ -55,20 +64,16 @@ impl Breaker {
     }
 
     /// The store has let a deadline pass.
-    pub(crate) fn failed(&self) {
+    pub(crate) fn failed(&self) -> Option<Transition> {
         // In one step, so that it undoes no answer that comes at the same time.
-        if self.failures.fetch_add(1, Ordering::Relaxed) == FAILURES - 1 {
-            tracing::warn!("the session store is away: requests fail at once until it is back");
-        }
+        (self.failures.fetch_add(1, Ordering::Relaxed) == FAILURES - 1).then_some(Transition::Away)
     }
 
-    fn answered(&self) {
+    fn answered(&self) -> Option<Transition> {
         if self.failures.load(Ordering::Relaxed) == 0 {
-            return;
+            return None;
         }
-        if self.failures.swap(0, Ordering::Relaxed) >= FAILURES {
-            tracing::info!("the session store is back");
-        }
+        (self.failures.swap(0, Ordering::Relaxed) >= FAILURES).then_some(Transition::Back)
     }
 
     /// Only one of those who ask at a time gets it.
@@ -111,12 +116,12 @@ mod tests {
     #[test]
     fn one_request_at_a_time_finds_out_whether_the_store_is_back() {
         let breaker = Breaker::new();
-        for _ in 0..FAILURES {
-            breaker.heard::<()>(&Err(StoreError::new(StoreErrorKind::Timeout)));
-        }
+        let turns: Vec<_> =
+            (0..7).map(|_| breaker.heard::<()>(&Err(StoreError::new(StoreErrorKind::Timeout)))).collect();
+        assert_eq!(turns, [None, None, None, None, Some(Transition::Away), None, None], "it is told once");
         let turns = |after| (0..3).filter(|_| breaker.is_turn_of_probe(Duration::from_millis(after))).count();
         assert_eq!([turns(0), turns(199), turns(200), turns(399), turns(10_000)], [1, 0, 1, 0, 1]);
-        breaker.heard(&Ok(()));
+        assert_eq!([(); 2].map(|()| breaker.heard(&Ok(()))), [Some(Transition::Back), None]);
         for _ in 0..10 {
             breaker.admit().unwrap();
         }

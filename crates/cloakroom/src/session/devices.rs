@@ -3,6 +3,7 @@
 use super::Session;
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::listing::Listing;
+use crate::events::{RevokedBy, StoreCall};
 use crate::record::{Handle, UserId};
 use crate::store::{Entry, Loaded};
 
@@ -46,7 +47,7 @@ impl Session {
             return Ok(false);
         }
         self.check_live().await?;
-        self.listing().revoke(&user, handle).await
+        self.listing().revoke(&user, handle, RevokedBy::Device).await
     }
 
     /// Ends all other sessions of this session's user; tells how many.
@@ -58,7 +59,7 @@ impl Session {
         let Some(user) = self.settled_user().await? else { return Ok(0) };
         let mine = self.handle();
         self.check_live().await?;
-        self.listing().revoke_all(&user, mine.as_ref()).await
+        self.listing().revoke_all(&user, mine.as_ref(), RevokedBy::Device).await
     }
 
     /// The user that the stored session is bound to. A log-in or a log-out that is still pending is written first: until then
@@ -77,11 +78,11 @@ impl Session {
         let loading = async {
             let now = settings.clock.now();
             let end = settings.end_of_all(now).await?;
-            Ok(end.without_ended(settings.ask(|store| store.load_fresh(&key, now)).await?))
+            Ok(end.without_ended(settings.ask(StoreCall::Load, |store| store.load_fresh(&key, now)).await?))
         };
         match self.listing().wait_for(loading).await? {
             Loaded::Found(_) => Ok(()),
-            Loaded::Superseded | Loaded::Missing => Err(SessionError::new(Kind::Gone)),
+            Loaded::Superseded | Loaded::Missing => Err(self.0.told_if_gone(SessionError::new(Kind::Gone))),
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::settings::Settings;
 use crate::clock::Timestamp;
+use crate::events::StoreCall;
 use crate::record::facts::Facts;
 use crate::record::{Data, Expiry, Patch, Record, SessionId, StoreKey, UserId, Value};
 use crate::store::{Applied, Created, Entry, Found, Guard, Loaded, StoreError, StoreErrorKind};
@@ -103,7 +104,7 @@ impl Settings {
             return Ok(end);
         }
         let key = reserved_key();
-        let end = match self.ask(|store| store.load_fresh(&key, now)).await? {
+        let end = match self.ask(StoreCall::Load, |store| store.load_fresh(&key, now)).await? {
             Loaded::Found(found) => EndOfAll(Some(since(&found)?)),
             Loaded::Superseded | Loaded::Missing => EndOfAll::default(),
         };
@@ -114,11 +115,14 @@ impl Settings {
     pub(crate) async fn end_all(&self, epoch: &Epoch, now: Timestamp) -> Result<(), StoreError> {
         let key = reserved_key();
         for _ in 0..ATTEMPTS {
-            let is_done = match self.ask(|store| store.load_fresh(&key, now)).await? {
+            let is_done = match self.ask(StoreCall::Load, |store| store.load_fresh(&key, now)).await? {
                 Loaded::Found(found) => self.move_end(&key, &found, now).await?,
                 Loaded::Superseded | Loaded::Missing => {
                     let record = record(now)?;
-                    matches!(self.ask(|store| store.create(&key, &record, now)).await?, Created::Done { .. })
+                    matches!(
+                        self.ask(StoreCall::Create, |store| store.create(&key, &record, now)).await?,
+                        Created::Done { .. }
+                    )
                 }
             };
             if is_done {
@@ -140,7 +144,7 @@ impl Settings {
         patch.set(SINCE, Value::from(now.as_millis()));
         (patch.absolute_end, patch.expiry) = (Some(now + LIFETIME), Expiry::Exactly(now + LIFETIME));
         let guard = Guard::Unchanged(found.token.clone());
-        Ok(matches!(self.ask(|store| store.apply(key, &patch, &guard, now)).await?, Applied::Done(_)))
+        Ok(matches!(self.ask(StoreCall::Apply, |store| store.apply(key, &patch, &guard, now)).await?, Applied::Done(_)))
     }
 }
 

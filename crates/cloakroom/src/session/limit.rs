@@ -12,6 +12,7 @@ use super::deadline::pause;
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::listing::Listing;
 use crate::clock::Timestamp;
+use crate::events::{RevokedBy, StoreCall};
 use crate::record::{Handle, UserId};
 use crate::store::Entry;
 
@@ -69,7 +70,7 @@ impl Inner {
             return Ok(());
         };
         let now = self.settings.clock.now();
-        if let Err(error) = self.settings.ask(|store| store.destroy(&key, now)).await {
+        if let Err(error) = self.settings.ask(StoreCall::Destroy, |store| store.destroy(&key, now)).await {
             tracing::error!(
                 error = &error as &dyn std::error::Error,
                 "a session that is one too many could not be ended"
@@ -87,7 +88,7 @@ impl Inner {
             sort(&mut entries, limit.when_full);
             let mut all_ended = true;
             for entry in entries.iter().skip(limit.most).filter(|entry| entry.handle != *own) {
-                all_ended &= self.listing().revoke(user, &entry.handle).await?;
+                all_ended &= self.listing().revoke(user, &entry.handle, RevokedBy::Limit).await?;
             }
             // It may have been ended by others already.
             if !entries.iter().take(limit.most).any(|entry| entry.handle == *own) {

@@ -7,6 +7,7 @@ use super::epoch::{EndOfAll, is_reserved};
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::sessions::Page;
 use super::settings::Settings;
+use crate::events::{Event, RevokedBy, StoreCall};
 use crate::record::{Handle, UserId};
 use crate::store::{Directory, Entry, StoreError};
 
@@ -24,7 +25,7 @@ impl<'a> Listing<'a> {
         self.wait_for(async {
             let now = self.settings.clock.now();
             let end = self.settings.end_of_all(now).await?;
-            let entries = self.settings.ask(|_| directory.list(user, now)).await?;
+            let entries = self.settings.ask(StoreCall::List, |_| directory.list(user, now)).await?;
             Ok(entries.into_iter().filter(|entry| is_session(end, entry)).collect())
         })
         .await
@@ -38,7 +39,7 @@ impl<'a> Listing<'a> {
             if !self.settings.end_of_all(now).await?.is_none() {
                 return Ok(None);
             }
-            self.settings.ask(|_| directory.count(user, now)).await.map(Some)
+            self.settings.ask(StoreCall::Count, |_| directory.count(user, now)).await.map(Some)
         });
         match counted.await? {
             Some(count) => Ok(count),
@@ -46,14 +47,39 @@ impl<'a> Listing<'a> {
         }
     }
 
-    pub(super) async fn revoke(&self, user: &UserId, handle: &Handle) -> Result<bool, SessionError> {
-        let directory = self.directory()?;
-        self.wait_for(self.settings.ask(|_| directory.revoke(user, handle, self.settings.clock.now()))).await
+    pub(super) async fn revoke(&self, user: &UserId, handle: &Handle, by: RevokedBy) -> Result<bool, SessionError> {
+        let (directory, now) = (self.directory()?, self.settings.clock.now());
+        let revoking = self.settings.ask(StoreCall::Revoke, |_| directory.revoke(user, handle, now));
+        let was_there = self.wait_for(revoking).await?;
+        if was_there {
+            self.settings.observers.tell(Event::Revoked { handle, user, by });
+        }
+        Ok(was_there)
     }
 
-    pub(super) async fn revoke_all(&self, user: &UserId, except: Option<&Handle>) -> Result<u64, SessionError> {
-        let directory = self.directory()?;
-        self.wait_for(self.settings.ask(|_| directory.revoke_all(user, except, self.settings.clock.now()))).await
+    pub(super) async fn revoke_all(
+        &self,
+        user: &UserId,
+        except: Option<&Handle>,
+        by: RevokedBy,
+    ) -> Result<u64, SessionError> {
+        let (directory, now) = (self.directory()?, self.settings.clock.now());
+        let revoking = self.settings.ask(StoreCall::RevokeAll, |_| directory.revoke_all(user, except, now));
+        let count = self.wait_for(revoking).await?;
+        if count > 0 {
+            self.settings.observers.tell(Event::RevokedAll { user, except, count, by });
+        }
+        Ok(count)
+    }
+
+    /// Removes expired sessions, at most `limit`.
+    pub(super) async fn sweep(&self, limit: usize) -> Result<usize, SessionError> {
+        let now = self.settings.clock.now();
+        let count = self.wait_for(self.settings.ask(StoreCall::Sweep, |store| store.sweep(limit, now))).await?;
+        if count > 0 {
+            self.settings.observers.tell(Event::Expired { count });
+        }
+        Ok(count)
     }
 
     pub(super) async fn page(&self, after: Option<&Handle>, limit: usize) -> Result<Page, SessionError> {
@@ -61,7 +87,7 @@ impl<'a> Listing<'a> {
         self.wait_for(async {
             let now = self.settings.clock.now();
             let end = self.settings.end_of_all(now).await?;
-            let mut sessions = self.settings.ask(|_| directory.page(after, limit, now)).await?;
+            let mut sessions = self.settings.ask(StoreCall::Page, |_| directory.page(after, limit, now)).await?;
             let is_full = limit > 0 && sessions.len() >= limit;
             let next = sessions.last().filter(|_| is_full).map(|last| last.handle.clone());
             sessions.retain(|entry| is_session(end, entry));

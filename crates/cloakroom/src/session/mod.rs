@@ -19,6 +19,7 @@ mod queue;
 mod sessions;
 mod settings;
 mod state;
+mod telling;
 mod write;
 
 pub use devices::Device;
@@ -96,6 +97,8 @@ struct Inner {
     turn: tokio::sync::Mutex<()>,
     /// The response has left: a session that is loaded now can't be committed.
     has_left: AtomicBool,
+    /// Observers know already that its changes met a session that is gone.
+    has_told_gone: AtomicBool,
 }
 
 impl Session {
@@ -374,6 +377,7 @@ impl Session {
             noted: OnceLock::new(),
             turn: tokio::sync::Mutex::new(()),
             has_left: AtomicBool::new(false),
+            has_told_gone: AtomicBool::new(false),
         }))
     }
 
@@ -401,6 +405,24 @@ impl Session {
     /// The store can't tell: it is empty, and takes no changes.
     pub(crate) fn load_read_only(&self) {
         self.load(State::read_only);
+    }
+
+    /// It was destroyed without being loaded.
+    pub(crate) fn load_destroyed(&self) {
+        self.load(State::destroyed_unread);
+    }
+
+    /// A value as it is kept, if it can be kept under this key in a session that holds nothing else.
+    pub(crate) fn value_alone<T: Serialize>(&self, key: &str, value: &T) -> Result<Value, SessionError> {
+        check_name(key)?;
+        let value = Value::serialize(value).map_err(|error| SessionError::from(error).of_key(key))?;
+        State::empty(self.0.settings.policy, false).check(key, &value)?;
+        Ok(value)
+    }
+
+    /// Whether the store can keep a key of this name.
+    pub(crate) fn allows(&self, key: &str) -> bool {
+        self.0.settings.policy.keys.allow(key)
     }
 
     fn load(&self, state: impl FnOnce(Policy) -> State) {

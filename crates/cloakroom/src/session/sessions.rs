@@ -6,6 +6,7 @@ use super::deadline::Patience;
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::listing::Listing;
 use super::settings::Settings;
+use crate::events::{Event, RevokedBy};
 use crate::record::{Handle, IdError, UserId};
 use crate::store::Entry;
 
@@ -99,7 +100,7 @@ impl Sessions {
         user: impl TryInto<UserId, Error: Into<IdError>>,
         handle: &Handle,
     ) -> Result<bool, SessionError> {
-        self.listing(&self.patience()).revoke(&id(user)?, handle).await
+        self.listing(&self.patience()).revoke(&id(user)?, handle, RevokedBy::Operator).await
     }
 
     /// Ends all sessions of a user, as when the account is closed; tells how many. Refuse that account's log-ins first.
@@ -108,7 +109,7 @@ impl Sessions {
     ///
     /// See [`Sessions`].
     pub async fn revoke_all(&self, user: impl TryInto<UserId, Error: Into<IdError>>) -> Result<u64, SessionError> {
-        self.listing(&self.patience()).revoke_all(&id(user)?, None).await
+        self.listing(&self.patience()).revoke_all(&id(user)?, None, RevokedBy::Operator).await
     }
 
     /// Ends all sessions of a user but one; tells how many.
@@ -121,7 +122,7 @@ impl Sessions {
         user: impl TryInto<UserId, Error: Into<IdError>>,
         handle: &Handle,
     ) -> Result<u64, SessionError> {
-        self.listing(&self.patience()).revoke_all(&id(user)?, Some(handle)).await
+        self.listing(&self.patience()).revoke_all(&id(user)?, Some(handle), RevokedBy::Operator).await
     }
 
     /// At most `limit` sessions of anybody, visitors too, behind the handle `after` or from the beginning. A session that
@@ -168,7 +169,19 @@ impl Sessions {
     pub async fn revoke_everything(&self) -> Result<(), SessionError> {
         let Some(epoch) = &self.0.epoch else { return Err(SessionError::new(Kind::NoGlobalRevocation)) };
         let (patience, now) = (self.patience(), self.0.clock.now());
-        self.listing(&patience).wait_for(self.0.end_all(epoch, now)).await
+        self.listing(&patience).wait_for(self.0.end_all(epoch, now)).await?;
+        self.0.observers.tell(Event::EverythingRevoked);
+        Ok(())
+    }
+
+    /// Removes expired sessions from the store, at most `limit` of them; tells how many. Only space depends on it: an expired
+    /// session is found by nobody. For a job that runs now and then, where the store does not collect its garbage by itself.
+    ///
+    /// # Errors
+    ///
+    /// See [`Sessions`]; it needs no directory.
+    pub async fn sweep(&self, limit: usize) -> Result<usize, SessionError> {
+        self.listing(&self.patience()).sweep(limit).await
     }
 
     fn patience(&self) -> Patience {

@@ -64,8 +64,9 @@ pub(crate) struct Live {
 #[derive(Debug)]
 struct Doomed {
     key: StoreKey,
-    /// How it can be found if its id was rotated away meanwhile.
-    by_user: Option<(UserId, Handle)>,
+    handle: Handle,
+    /// By whom it can be found if its id was rotated away meanwhile.
+    user: Option<UserId>,
 }
 
 /// What the response has to say about the ticket.
@@ -142,6 +143,11 @@ impl State {
     /// In place of a session that the store can't tell.
     pub(crate) fn read_only(policy: Policy) -> State {
         State { phase: Phase::ReadOnly, ..State::empty(policy, false) }
+    }
+
+    /// After the session was destroyed that the ticket led to, though nobody had loaded it.
+    pub(crate) fn destroyed_unread(policy: Policy) -> State {
+        State { logged_out: true, ticket: TicketDue::Remove, ..State::empty(policy, false) }
     }
 
     fn with(policy: Policy, live: Option<Live>, superseded: bool) -> State {
@@ -246,6 +252,8 @@ impl State {
     pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), SessionError> {
         self.check_open()?;
         self.check(key, &value)?;
+        // A key that is there already need not be copied.
+        let key = self.stored().and_then(|data| data.key(key)).cloned().unwrap_or_else(|| key.into());
         self.changes.pending().patch.set(key, value);
         Ok(())
     }
@@ -354,8 +362,7 @@ impl State {
         if let Some(live) = self.live.take() {
             let Live { key, record, handle, .. } = live;
             self.metadata_of_ended = Some(record.metadata);
-            let by_user = record.user.map(|user| (user, handle));
-            self.doomed = Some(Box::new(Doomed { key, by_user }));
+            self.doomed = Some(Box::new(Doomed { key, handle, user: record.user }));
         }
         self.doomed_in_flight |= self.changes.departed().is_some();
         self.changes.drop_pending();
@@ -538,7 +545,7 @@ impl State {
     pub(crate) fn created(&mut self, key: StoreKey, record: Record, token: Token, handle: Handle) {
         self.changes.arrived();
         if std::mem::take(&mut self.doomed_in_flight) {
-            self.doomed = Some(Box::new(Doomed { key, by_user: None }));
+            self.doomed = Some(Box::new(Doomed { key, handle, user: record.user }));
             return;
         }
         self.live = Some(Live { key, record, handle, token, is_stale: false, outdated_ticket: false, is_fresh: true });
@@ -557,7 +564,8 @@ impl State {
     ) {
         self.changes.arrived();
         if std::mem::take(&mut self.doomed_in_flight) {
-            let renamed = new_name.map(|(key, _)| Box::new(Doomed { key, by_user: None }));
+            let user = patch.user.clone().or_else(|| self.doomed.as_ref()?.user.clone());
+            let renamed = new_name.map(|(key, handle)| Box::new(Doomed { key, handle, user }));
             self.doomed = renamed.or(self.doomed.take());
             return;
         }
@@ -592,7 +600,12 @@ impl State {
 
     /// The user and the handle of the session that is to be destroyed.
     pub(crate) fn doomed_of_user(&self) -> Option<(UserId, Handle)> {
-        self.doomed.as_ref()?.by_user.clone()
+        self.doomed().and_then(|(handle, user)| Some((user?, handle)))
+    }
+
+    /// The session that is to be destroyed: its handle, and its user.
+    pub(crate) fn doomed(&self) -> Option<(Handle, Option<UserId>)> {
+        self.doomed.as_ref().map(|doomed| (doomed.handle.clone(), doomed.user.clone()))
     }
 
     /// The store has answered to the end of a session: whether it was there.

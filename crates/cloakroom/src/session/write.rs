@@ -10,6 +10,7 @@ use super::deadline::{Elapsed, back_off};
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::state::{Own, State, Step};
 use crate::clock::Timestamp;
+use crate::events::{Event, StoreCall};
 use crate::record::{Change, Data, Handle, Patch, Record, StoreKey, Value};
 use crate::store::{Applied, Created, Found, Guard, Loaded, Rotated, StoreError, StoreErrorKind, Written};
 
@@ -42,7 +43,7 @@ impl Inner {
             Ok(Ok(Outcome::Written(number))) => Ok(number),
             // Only a replacement ends so.
             Ok(Ok(Outcome::Conflict)) => Err(SessionError::new(Kind::Contention)),
-            Ok(Err(error)) => Err(error),
+            Ok(Err(error)) => Err(self.told_if_gone(error)),
             Err(Elapsed) => Err(self.settings.timed_out().into()),
         }
     }
@@ -79,7 +80,7 @@ impl Inner {
                 };
                 match self.write_in_turn(&own).await? {
                     Outcome::Written(_) => return Ok(result),
-                    Outcome::Conflict => {}
+                    Outcome::Conflict => self.tell_conflict(),
                 }
                 let attempt = conflicts.fetch_add(1, Ordering::Relaxed);
                 match self.live_key() {
@@ -91,9 +92,10 @@ impl Inner {
             }
         });
         match self.patience.wait_for(replacing).await {
-            Ok(result) => result,
+            Ok(result) => result.map_err(|error| self.told_if_gone(error)),
             Err(Elapsed) if conflicts.load(Ordering::Relaxed) > 0 => {
                 self.state().given_up();
+                self.tell_contention();
                 Err(SessionError::new(Kind::Contention))
             }
             Err(Elapsed) => Err(self.settings.timed_out().into()),
@@ -112,10 +114,11 @@ impl Inner {
         loop {
             let logging_in = self.settings.limit.and_then(|_| self.state().logging_in());
             if let Some(user) = &logging_in {
-                Box::pin(self.check_room_for(user)).await?;
+                Box::pin(self.check_room_for(user)).await.map_err(|error| self.told_if_denied(error, user))?;
             }
             let now = self.settings.clock.now();
             let step = self.state().begin(own, now)?;
+            let proof = step.proof();
             let outcome = match step {
                 Step::Nothing => return Ok(Outcome::Written(None)),
                 Step::Gone => return Err(SessionError::new(Kind::Gone)),
@@ -132,8 +135,13 @@ impl Inner {
                 // Only the touch minds: all else goes without it.
                 (Outcome::Conflict, Own::Nothing | Own::Begin | Own::Add { .. }) => self.state().touch_no_more(),
                 (outcome, _) => {
-                    if let Some(user) = logging_in.filter(|_| matches!(outcome, Outcome::Written(_))) {
-                        Box::pin(self.hold_to_limit(&user)).await?;
+                    let is_written = matches!(outcome, Outcome::Written(_));
+                    if let Some(user) = logging_in.filter(|_| is_written) {
+                        let held = Box::pin(self.hold_to_limit(&user)).await;
+                        held.map_err(|error| self.told_if_denied(error, &user))?;
+                    }
+                    if let Some(proof) = proof.filter(|_| is_written) {
+                        self.tell_proof(&proof);
                     }
                     return Ok(outcome);
                 }
@@ -143,20 +151,27 @@ impl Inner {
 
     async fn destroy(&self, key: &StoreKey, now: Timestamp) -> Result<(), SessionError> {
         let settings = &self.settings;
-        if settings.ask(|store| store.destroy(key, now)).await? {
-            self.state().destroyed(true);
+        if settings.ask(StoreCall::Destroy, |store| store.destroy(key, now)).await? {
+            self.destroyed();
             return Ok(());
         }
         // It ended some other way, which is as good; or it was rotated, and lives. A user's can still be found, which has the
         // last word: between the two answers the session may have come back to its user under yet another id.
-        let is_superseded = matches!(settings.ask(|store| store.load_fresh(key, now)).await?, Loaded::Superseded);
+        let is_superseded =
+            matches!(settings.ask(StoreCall::Load, |store| store.load_fresh(key, now)).await?, Loaded::Superseded);
         let was_there = self.destroy_by_handle(now).await?;
-        if is_superseded && !was_there {
-            self.state().escaped();
-        } else {
-            self.state().destroyed(was_there);
+        match (was_there, is_superseded) {
+            (true, _) => self.destroyed(),
+            (false, true) => self.state().escaped(),
+            (false, false) => self.state().destroyed(false),
         }
         Ok(())
+    }
+
+    fn destroyed(&self) {
+        let ended = self.state().doomed();
+        self.state().destroyed(true);
+        self.tell_end(ended);
     }
 
     /// Ends the session that is to be destroyed by its handle, which stays the same when the id is rotated in place.
@@ -166,7 +181,7 @@ impl Inner {
         else {
             return Ok(false);
         };
-        Ok(settings.ask(|_| directory.revoke(&user, &handle, now)).await?)
+        Ok(settings.ask(StoreCall::Revoke, |_| directory.revoke(&user, &handle, now)).await?)
     }
 
     async fn create(&self, mut record: Record, own: &Own, now: Timestamp) -> Result<Outcome, SessionError> {
@@ -177,10 +192,11 @@ impl Inner {
                 Ok(key) => key,
                 Err(error) => return answer.not_done(Err(error.into())),
             };
-            match self.settings.ask(|store| store.create(&key, &record, now)).await {
+            match self.settings.ask(StoreCall::Create, |store| store.create(&key, &record, now)).await {
                 Ok(Created::Done { token, handle }) => {
-                    let number = own.number_in_record(&record);
-                    answer.done(|state| state.created(key, record, token, handle));
+                    let (number, user) = (own.number_in_record(&record), record.user.clone());
+                    answer.done(|state| state.created(key, record, token, handle.clone()));
+                    self.settings.observers.tell(Event::Created { handle: &handle, user: user.as_ref() });
                     return Ok(Outcome::Written(number));
                 }
                 Ok(Created::Taken) => {
@@ -202,7 +218,7 @@ impl Inner {
     ) -> Result<Outcome, SessionError> {
         let mut answer = Unanswered::new(self);
         let patch = &intent.patch;
-        match self.settings.ask(|store| store.apply(key, patch, guard, now)).await {
+        match self.settings.ask(StoreCall::Apply, |store| store.apply(key, patch, guard, now)).await {
             Ok(Applied::Done(written)) => Ok(answer.written(patch, guard, written, None, own, now)),
             Ok(Applied::Conflict) => answer.not_done(Ok(Outcome::Conflict)),
             // A session that has ended needs no touch.
@@ -232,7 +248,10 @@ impl Inner {
             };
             match self.rotate_to(&new_key, key, patch, guard, now).await? {
                 Rotated::Done { written, handle } => {
-                    return Ok(answer.written(patch, guard, written, Some((new_key, handle)), own, now));
+                    let new_name = Some((new_key, handle.clone()));
+                    let outcome = answer.written(patch, guard, written, new_name, own, now);
+                    self.tell_rotated(&handle);
+                    return Ok(outcome);
                 }
                 Rotated::Conflict => return answer.not_done(Ok(Outcome::Conflict)),
                 Rotated::Gone if intent.is_by_the_way => return answer.not_done(Ok(Outcome::Written(None))),
@@ -258,14 +277,14 @@ impl Inner {
     ) -> Result<Rotated, StoreError> {
         let settings = &self.settings;
         for attempt in 0..ATTEMPTS {
-            match settings.ask(|store| store.rotate(old, new, patch, guard, now)).await {
+            match settings.ask(StoreCall::Rotate, |store| store.rotate(old, new, patch, guard, now)).await {
                 Err(error) if error.is_outage() && attempt + 1 < ATTEMPTS => {
                     tracing::debug!(error = &error as &dyn std::error::Error, "a rotation is tried again");
                     back_off(attempt).await;
                 }
                 // Nobody but an earlier attempt can have made it.
                 Ok(Rotated::Gone | Rotated::Taken) if attempt > 0 => {
-                    return match settings.ask(|store| store.load_fresh(new, now)).await? {
+                    return match settings.ask(StoreCall::Load, |store| store.load_fresh(new, now)).await? {
                         Loaded::Found(found) => Ok(done_before(patch, found)),
                         // It was never done, for the session had ended; or done, and the session has ended since.
                         Loaded::Superseded | Loaded::Missing => Err(StoreError::new(StoreErrorKind::Timeout)),
@@ -280,7 +299,7 @@ impl Inner {
     async fn reload(&self) -> Result<(), SessionError> {
         let Some(key) = self.live_key() else { return Ok(()) };
         let now = self.settings.clock.now();
-        match self.settings.ask(|store| store.load(&key, now)).await? {
+        match self.settings.ask(StoreCall::Load, |store| store.load(&key, now)).await? {
             Loaded::Found(found) => {
                 self.state().reloaded(found);
                 Ok(())

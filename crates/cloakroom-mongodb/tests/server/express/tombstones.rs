@@ -4,7 +4,7 @@ use cloakroom::UserId;
 use cloakroom::record::{StoreKey, Value};
 use cloakroom::store::{Applied, Created, Guard, Loaded, Rotated, Store};
 use cloakroom_mongodb::ExpressLayout;
-use mongodb::bson::{DateTime, doc};
+use mongodb::bson::{DateTime, Document, doc};
 
 use super::{Express, date, express};
 use crate::scratch::{at, key, patch, record, scratch};
@@ -141,6 +141,29 @@ async fn a_mark_is_garbage_after_an_hour_of_the_servers_own_clock() {
             }
         }
         assert_eq!(ttl, Some(std::time::Duration::ZERO));
+    })
+    .await;
+}
+
+/// MongoDB changes nothing of a collection while one of its indexes is built, as Express' stores have it done when they start.
+#[tokio::test]
+async fn an_index_that_is_built_meanwhile_is_waited_for() {
+    scratch(|scratch| async move {
+        let name = "sessions";
+        let documents = scratch.database.collection::<Document>(name);
+        documents.insert_many((0..5_000).map(|n| doc! { "n": n, "text": "x".repeat(100) })).await.unwrap();
+        let run = |command: Document| scratch.database.run_command(command);
+        for _ in 0..20 {
+            run(doc! { "collMod": name, "validator": {} }).await.unwrap();
+            let layout = ExpressLayout::connect_mongo_object().tombstones();
+            let store = scratch.store.clone().with_collection(name).with_layout(layout);
+            let index = doc! { "key": { "n": 1, "text": 1 }, "name": "built" };
+            let build = run(doc! { "createIndexes": name, "indexes": [index] }).into_future();
+            let (built, ensured) = tokio::join!(build, store.ensure_indexes());
+            ensured.unwrap();
+            built.unwrap();
+            run(doc! { "dropIndexes": name, "index": "built" }).await.unwrap();
+        }
     })
     .await;
 }

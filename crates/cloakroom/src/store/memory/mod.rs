@@ -9,14 +9,15 @@ mod shard;
 mod sync;
 
 use self::hub::Hub;
-use self::shard::{Rank, Shard, Slot};
+use self::shard::{Shard, Slot};
 use self::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use super::{
     Applied, Capabilities, Created, Directory, Export, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
     StoreFuture, Written,
 };
 use crate::clock::Timestamp;
-use crate::record::{Handle, Patch, Record, StoreKey};
+use crate::events::{Event, Observer, Observers};
+use crate::record::{Patch, Record, StoreKey};
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
@@ -29,8 +30,8 @@ const SHARDS: usize = 16;
 /// for longest; a user's session only for another user's. So a flood of visitors can't push out who has logged in.
 /// Where all are users, a visitor's new session is not stored, and [`create`](Store::create) fails as
 /// [`Full`](super::StoreErrorKind::Full): the visitor gets a 503 until somebody leaves. To log in needs
-/// no room: the session is there already. Each eviction is a `tracing` event, of a user's session at `WARN` and of an
-/// anonymous one at `DEBUG`, and counted in [`stats`](MemoryStore::stats).
+/// no room: the session is there already. Each eviction is an [event](crate::events), which `tracing` has at `WARN` if it was a
+/// user's session and at `DEBUG` otherwise, and is counted in [`stats`](MemoryStore::stats).
 ///
 /// Expired sessions leave while others come; no background task is needed.
 ///
@@ -51,6 +52,7 @@ pub struct MemoryStore {
     created: AtomicU64,
     evicted_anonymous: AtomicU64,
     evicted_users: AtomicU64,
+    observers: Observers,
 }
 
 /// How full a [`MemoryStore`] is, and whom it had to put out.
@@ -87,7 +89,16 @@ impl MemoryStore {
             created: AtomicU64::new(0),
             evicted_anonymous: AtomicU64::new(0),
             evicted_users: AtomicU64::new(0),
+            observers: Observers::default(),
         }
+    }
+
+    /// Tells this one too of what leaves to make room: [`Evicted`](Event::Evicted) and [`Expired`](Event::Expired). A store
+    /// knows nothing of layers, so who observes a layer is told of this only if it is given here as well.
+    #[must_use]
+    pub fn with_observer(mut self, observer: impl Observer) -> MemoryStore {
+        self.observers.add(observer);
+        self
     }
 
     /// How full it is.
@@ -126,65 +137,73 @@ impl MemoryStore {
     }
 
     fn create_now(&self, key: &StoreKey, record: &Record, now: Timestamp) -> Result<Created, StoreError> {
-        {
-            let mut shard = self.shard_of(key);
-            self.left(shard.remove_expired(2, now));
-            if shard.has(key) {
-                return Ok(Created::Taken);
-            }
-            if self.enter() {
-                return Ok(self.place(&mut shard, key, record));
-            }
+        let mut left = Left::default();
+        let created = match self.create_in_room(key, record, now, &mut left) {
+            Some(created) => Ok(created),
+            None => self.create_in_full(key, record, now, &mut left),
+        };
+        // No shard is locked any more: who is told may ask the store.
+        self.tell(&left);
+        created
+    }
+
+    fn create_in_room(&self, key: &StoreKey, record: &Record, now: Timestamp, left: &mut Left) -> Option<Created> {
+        let mut shard = self.shard_of(key);
+        left.expired += self.remove_expired(&mut shard, 2, now);
+        if shard.has(key) {
+            return Some(Created::Taken);
         }
-        let (created, evicted) = self.create_in_full(key, record, now)?;
-        if let Some((rank, handle)) = evicted {
-            self.report(&rank, &handle);
-        }
-        Ok(created)
+        self.enter().then(|| self.place(&mut shard, key, record))
     }
 
     fn place(&self, shard: &mut Shard, key: &StoreKey, record: &Record) -> Created {
         shard.create(key.clone(), record.clone(), self.created.fetch_add(1, Ordering::Relaxed))
     }
 
-    /// Makes room and takes it in one step, so that nobody else can; tells who had to go.
+    /// Makes room and takes it in one step, so that nobody else can.
     fn create_in_full(
         &self,
         key: &StoreKey,
         record: &Record,
         now: Timestamp,
-    ) -> Result<(Created, Option<(Rank, Handle)>), StoreError> {
+        left: &mut Left,
+    ) -> Result<Created, StoreError> {
         let mut shards = self.all_shards();
         let own = index_of(key);
         if shards[own].has(key) {
-            return Ok((Created::Taken, None));
+            return Ok(Created::Taken);
         }
         for shard in &mut shards {
-            self.left(shard.remove_expired(1, now));
+            left.expired += self.remove_expired(shard, 1, now);
         }
-        let mut evicted = None;
         if !self.enter() {
             let first =
                 shards.iter().enumerate().filter_map(|(index, shard)| Some((shard.first_to_go()?, index))).min();
             match first {
+                // One goes and one comes: the count stays.
                 Some((rank, index)) if record.user.is_some() || !rank.is_user => {
-                    // One goes and one comes: the count stays.
-                    evicted = shards[index].evict(&rank).map(|handle| (rank, handle));
+                    left.evicted = shards[index].evict(&rank);
                 }
                 _ => return Err(StoreError::with_source(StoreErrorKind::Full, FullOfUsers)),
             }
         }
-        Ok((self.place(&mut shards[own], key, record), evicted))
+        Ok(self.place(&mut shards[own], key, record))
     }
 
-    fn report(&self, rank: &Rank, handle: &Handle) {
-        if rank.is_user {
-            self.evicted_users.fetch_add(1, Ordering::Relaxed);
-            tracing::warn!(%handle, user = true, "the memory store is full: a session was evicted");
-        } else {
-            self.evicted_anonymous.fetch_add(1, Ordering::Relaxed);
-            tracing::debug!(%handle, user = false, "the memory store is full: a session was evicted");
+    fn remove_expired(&self, shard: &mut Shard, limit: usize, now: Timestamp) -> usize {
+        let expired = shard.remove_expired(limit, now);
+        self.left(expired);
+        expired
+    }
+
+    fn tell(&self, left: &Left) {
+        if left.expired > 0 {
+            self.observers.tell(Event::Expired { count: left.expired });
         }
+        let Some(Slot { handle, record, .. }) = &left.evicted else { return };
+        let counter = if record.user.is_some() { &self.evicted_users } else { &self.evicted_anonymous };
+        counter.fetch_add(1, Ordering::Relaxed);
+        self.observers.tell(Event::Evicted { handle, user: record.user.as_ref() });
     }
 
     fn load_now(&self, key: &StoreKey, now: Timestamp) -> Loaded {
@@ -224,9 +243,7 @@ impl MemoryStore {
         let mut removed = 0;
         for index in 0..SHARDS {
             let mut shard = self.shard_at(index);
-            let expired = shard.remove_expired(limit - removed, now);
-            self.left(expired);
-            removed += expired;
+            removed += self.remove_expired(&mut shard, limit - removed, now);
         }
         removed
     }
@@ -237,6 +254,13 @@ impl MemoryStore {
         self.left(1);
         slot.record.is_live(now)
     }
+}
+
+/// What has left to make room for a new session.
+#[derive(Default)]
+struct Left {
+    expired: usize,
+    evicted: Option<Slot>,
 }
 
 /// Only what tells nothing of any session.

@@ -156,9 +156,9 @@ impl Shard {
     }
 
     /// Removes the record with this rank, if it still has it.
-    pub(super) fn evict(&mut self, rank: &Rank) -> Option<Handle> {
+    pub(super) fn evict(&mut self, rank: &Rank) -> Option<Slot> {
         let key = self.by_rank.get(rank)?.clone();
-        self.remove(&key).map(|slot| slot.handle)
+        self.remove(&key)
     }
 
     /// The key that the record of this key was last given; to be checked with [`came_from`](Shard::came_from).

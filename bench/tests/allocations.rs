@@ -1,0 +1,54 @@
+//! How often a request allocates: what the layer adds to a router with a layer that does nothing.
+//!
+//! The counts are exact, whatever the machine does meanwhile. Where one grows, find out why before this file follows; where one
+//! falls, let it follow.
+
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+#[path = "../benches/apps/mod.rs"]
+mod apps;
+
+use crate::apps::{App, CASES, runtime};
+
+/// What the layer adds to each of the cases.
+const ADDED: [(&str, u64); 8] = [
+    // The session's place, and the map and the box in which requests keep extensions.
+    ("no cookie, untouched", 3),
+    ("untouched", 3),
+    // Reading a session allocates nothing.
+    ("read", 3),
+    ("write", 9),
+    ("write what is so", 9),
+    ("increment", 14),
+    ("update", 11),
+    ("new session", 20),
+];
+
+#[test]
+fn no_request_allocates_more_than_it_did() {
+    let runtime = runtime();
+    let _inside = runtime.enter();
+    let bare = allocations(&mut App::bare(), "/untouched", false);
+    let mut app = App::ours();
+    let added = CASES.map(|case| (case.name, allocations(&mut app, case.ours, case.has_session) - bare));
+    assert_eq!(added, ADDED);
+
+    // That the count sees what others allocate, and in no more of it than they do.
+    for mut app in [App::theirs(), App::theirs_signed()] {
+        let theirs = CASES.map(|case| allocations(&mut app, case.theirs, case.has_session) - bare);
+        let is_less = |((_, ours), theirs): (&(_, u64), &u64)| ours < theirs;
+        assert!(ADDED.iter().zip(&theirs).take(7).all(is_less), "{theirs:?}");
+    }
+}
+
+/// How many allocations a call of the application makes: the least of several calls, since maps grow now and then.
+fn allocations(app: &mut App, path: &str, has_session: bool) -> u64 {
+    let one = || {
+        let request = app.request(path, has_session);
+        let mut response = None;
+        let counted = allocation_counter::measure(|| response = Some(app.call(request)));
+        assert!(response.unwrap().status().is_success());
+        counted.count_total
+    };
+    std::iter::repeat_with(one).take(100).min().unwrap()
+}

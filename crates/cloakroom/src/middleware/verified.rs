@@ -1,0 +1,132 @@
+//! The tickets that were verified last: a browser that comes again is known without a second verification.
+
+use std::fmt;
+use std::sync::Mutex;
+
+use ctutils::CtEq as _;
+
+use crate::record::StoreKey;
+
+/// How many are known at most.
+const PLACES: usize = 1_024;
+
+/// The bytes of a cookie's value that is known. Cloakroom's own are 91, and 2 more for each escape in the signature, of which
+/// there are one or two as a rule.
+const LONGEST: usize = 112;
+
+/// Some of the tickets that a layer has verified, each in the one place that it can have.
+pub(super) struct VerifiedTickets(Box<[Mutex<Option<Verified>>]>);
+
+struct Verified {
+    /// The cookie's value, and zeros.
+    value: [u8; LONGEST],
+    key: StoreKey,
+    key_number: usize,
+}
+
+impl VerifiedTickets {
+    pub(super) fn new() -> VerifiedTickets {
+        VerifiedTickets((0..PLACES).map(|_| Mutex::default()).collect())
+    }
+
+    /// The session of a ticket, and the number of the key that has signed it, if exactly this cookie was verified before.
+    pub(super) fn get(&self, raw: &[u8]) -> Option<(StoreKey, usize)> {
+        let value = padded(raw)?;
+        // Where somebody else looks at the same place, to verify is quicker than to wait.
+        let place = self.place(&value).try_lock().ok()?;
+        // In constant time: how long it takes tells nobody how much of a ticket was right.
+        let known = place.as_ref().filter(|known| known.value.ct_eq(&value).to_bool())?;
+        Some((known.key.clone(), known.key_number))
+    }
+
+    /// Remembers a ticket that was verified, in the place of another one.
+    pub(super) fn insert(&self, raw: &[u8], key: StoreKey, key_number: usize) {
+        let Some(value) = padded(raw) else { return };
+        if let Ok(mut place) = self.place(&value).try_lock() {
+            *place = Some(Verified { value, key, key_number });
+        }
+    }
+
+    /// By the first characters of the id, behind the `s%3A`. Only tickets that were verified are ever put there, so nobody chooses
+    /// them.
+    fn place(&self, value: &[u8; LONGEST]) -> &Mutex<Option<Verified>> {
+        let [_, _, _, _, id @ ..] = value;
+        let first = id.first_chunk().map_or(0, |first| u32::from_le_bytes(*first));
+        // Spreads what is random in six bits of each character over the bits that count.
+        let spread = first.wrapping_mul(0x9e37_79b1) >> 16;
+        &self.0[spread as usize % PLACES]
+    }
+}
+
+/// None if it is too long to be known. No cookie's value holds a zero.
+fn padded(raw: &[u8]) -> Option<[u8; LONGEST]> {
+    let mut value = [0; LONGEST];
+    value.get_mut(..raw.len())?.copy_from_slice(raw);
+    Some(value)
+}
+
+/// Tells nothing of any ticket.
+impl fmt::Debug for VerifiedTickets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("VerifiedTickets(…)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::SessionId;
+
+    fn key(id: &str) -> StoreKey {
+        StoreKey::from(SessionId::from_ticket(id))
+    }
+
+    #[test]
+    fn only_exactly_what_was_verified_is_known() {
+        let tickets = VerifiedTickets::new();
+        let raw = *b"s%3Aan-id.a-signature";
+        tickets.insert(&raw, key("an-id"), 1);
+        assert_eq!(tickets.get(&raw), Some((key("an-id"), 1)));
+        for at in 0..raw.len() {
+            let mut other = raw;
+            other[at] ^= 1;
+            assert_eq!(tickets.get(&other), None, "{at}");
+            assert_eq!(tickets.get(&raw[..at]), None, "{at}");
+        }
+        assert_eq!(tickets.get(&[&raw[..], b"x"].concat()), None);
+        assert_eq!(tickets.get(b""), None);
+    }
+
+    #[test]
+    fn those_that_share_a_place_are_not_taken_for_each_other() {
+        let tickets = VerifiedTickets::new();
+        let of = |number: usize| format!("s%3Asame{number}.signature");
+        for number in 0..10 {
+            tickets.insert(of(number).as_bytes(), key(&number.to_string()), number);
+            for other in 0..10 {
+                let known = (other == number).then(|| (key(&number.to_string()), number));
+                assert_eq!(tickets.get(of(other).as_bytes()), known);
+            }
+        }
+    }
+
+    #[test]
+    fn random_ids_spread_over_the_places() {
+        let (tickets, count) = (VerifiedTickets::new(), PLACES);
+        let raws: Vec<_> = (0..count).map(|_| format!("s%3A{}.x", StoreKey::generate().unwrap().plain())).collect();
+        raws.iter().for_each(|raw| tickets.insert(raw.as_bytes(), key(raw), 0));
+        // Of as many balls as urns, 63 of 100 urns get one.
+        let known = raws.iter().filter(|raw| tickets.get(raw.as_bytes()).is_some()).count();
+        assert!((count * 55 / 100..count * 72 / 100).contains(&known), "{known}");
+    }
+
+    #[test]
+    fn what_is_too_long_is_verified_each_time() {
+        let tickets = VerifiedTickets::new();
+        for (length, is_known) in [(LONGEST, true), (LONGEST + 1, false)] {
+            let raw = vec![b'a'; length];
+            tickets.insert(&raw, key("a"), 0);
+            assert_eq!(tickets.get(&raw).is_some(), is_known);
+        }
+    }
+}
