@@ -85,6 +85,16 @@ fn histories_on_redis() {
 }
 
 #[test]
+fn histories_on_two_servers_with_caches_over_redis() {
+    no_violation_on("near-redis", on_a_server(8), 20);
+}
+
+#[test]
+fn histories_on_two_servers_with_caches_over_postgres() {
+    no_violation_on("near-postgres", on_a_server(8), 20);
+}
+
+#[test]
 fn histories_on_postgres() {
     no_violation_on("postgres", on_a_server(8), 30);
 }

@@ -40,13 +40,15 @@ enum SetUp {
     Encrypted,
     Near,
     Mongodb,
-    /// Two servers that keep copies.
+    /// Two servers that keep copies, as the others of this kind.
     NearMongodb,
     /// In the documents of Express' stores, by the name of the layout.
     Express(&'static str),
     Sqlite,
     Redis,
+    NearRedis,
     Postgres,
+    NearPostgres,
 }
 
 /// All kinds.
@@ -61,7 +63,9 @@ pub const STORES: &[Kind] = &[
     Kind { name: "express", in_turns: false, set_up: SetUp::Express("connect-mongodb-session") },
     Kind { name: "express-text", in_turns: false, set_up: SetUp::Express("connect-mongo") },
     Kind { name: "redis", in_turns: false, set_up: SetUp::Redis },
+    Kind { name: "near-redis", in_turns: false, set_up: SetUp::NearRedis },
     Kind { name: "postgres", in_turns: false, set_up: SetUp::Postgres },
+    Kind { name: "near-postgres", in_turns: false, set_up: SetUp::NearPostgres },
 ];
 
 /// The kind of this name.
@@ -122,7 +126,9 @@ impl Source {
                 mongodb(Some(layout.tombstones())).await?
             }
             SetUp::Redis => redis().await?,
-            SetUp::Postgres => postgres().await?,
+            SetUp::NearRedis => redis().await?.near()?,
+            SetUp::Postgres => postgres(false).await?,
+            SetUp::NearPostgres => postgres(true).await?.near()?,
         })
     }
 
@@ -239,10 +245,11 @@ async fn redis() -> Result<Source> {
     Ok(Source::kept(&stores, Made::Keys(stores.clone())))
 }
 
-async fn postgres() -> Result<Source> {
+async fn postgres(has_feed: bool) -> Result<Source> {
     let schema = random_name()?;
     run_on_postgres(&format!("CREATE SCHEMA {schema}")).await?;
     let store = PostgresStore::connect(&postgres_url()?).await?.with_schema(&schema).with_deadline(DEADLINE);
+    let store = if has_feed { store.with_feed() } else { store };
     let stores: Vec<_> = (0..AT_A_TIME).map(|place| store.clone().with_table(&place.to_string())).collect();
     for store in &stores {
         store.ensure_table().await?;
