@@ -82,7 +82,9 @@ async fn listen(place: &Place, keys: Keys, listener: u64) -> Result<Box<dyn List
             missed.store(true, Ordering::SeqCst);
         }
     };
-    let connection = link.track(&[&keys.prefix, &marks], hear).await?;
+    // The server refuses a prefix within another one.
+    let prefixes: &[&[u8]] = if marks.starts_with(&keys.prefix) { &[&keys.prefix] } else { &[&keys.prefix, &marks] };
+    let connection = link.track(prefixes, hear).await?;
     let (ready, seen) = (VecDeque::new(), HashSet::new());
     Ok(Box::new(Tracked { keys, marks, heard, has_missed, ready, seen, _connection: connection }))
 }

@@ -66,10 +66,12 @@ async fn a_cache_in_front_keeps_the_contract() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_another_program_removes_is_seen() {
     scratch(|scratch| async move {
-        let layout = ConnectRedis::new().prefix(&format!("{}-sess:", scratch.prefix));
+        let express = |prefix: String| scratch.store.clone().with_layout(ConnectRedis::new().prefix(&prefix));
         for store in [
             Arc::new(scratch.store.clone()) as Arc<dyn Store>,
-            Arc::new(scratch.store.clone().with_layout(layout)) as Arc<dyn Store>,
+            Arc::new(express(format!("{}-sess:", scratch.prefix))) as Arc<dyn Store>,
+            // The marks' keys begin with this as well.
+            Arc::new(express(format!("{}:", scratch.prefix))) as Arc<dyn Store>,
         ] {
             let (cache, key) = (live(store).await, key());
             assert!(matches!(cache.create(&key, &record(), at(0)).await.unwrap(), Created::Done { .. }));

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, Request};
-use axum::{Router, routing::get};
+use axum::routing::get;
 use cloakroom::cookie::KeyRing;
 use cloakroom::events::{Event, Observer};
 use cloakroom::store::{MemoryStore, NearCache};
