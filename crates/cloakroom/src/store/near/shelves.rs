@@ -271,8 +271,7 @@ impl Shelf {
             }
         }
         if self.order.len() > 2 * capacity + 16 {
-            let copies = &self.copies;
-            self.order.retain(|(number, key)| copies.get(key).is_some_and(|copy| copy.number == *number));
+            self.order.retain(|(number, key)| self.copies.get(key).is_some_and(|copy| copy.number == *number));
         }
     }
 
