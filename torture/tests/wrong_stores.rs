@@ -22,7 +22,7 @@ fn nodes(fault: Fault) -> Nodes {
 /// Whichever of these it is called depends on who looks first.
 fn is_found(fault: Fault, names: &[Violation]) {
     let dose =
-        Dose { first_seed: 0, histories: 2_000, time: Duration::from_secs(30), shrinking: Duration::from_secs(5) };
+        Dose { first_seed: 0, histories: 2_000, time: Duration::from_secs(30), shrinking: Duration::from_secs(60) };
     let figures = in_turns(dose, || Ok(nodes(fault))).unwrap();
     let failure =
         figures.failure.unwrap_or_else(|| panic!("{fault:?} was not found in {} histories", figures.histories));
