@@ -18,6 +18,7 @@ mod value;
 mod error;
 mod index;
 mod place;
+mod sweep;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
