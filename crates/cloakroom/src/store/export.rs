@@ -176,12 +176,12 @@ impl Exported {
     ///
     /// # Errors
     ///
-    /// As [`Store::load`], and if the store knows its records by other names.
+    /// As [`Store::load_fresh`], and if the store knows its records by other names.
     pub async fn look_up_in(&self, store: &dyn Store, now: Timestamp) -> Result<Option<Record>, StoreError> {
         if !can_name(store, &self.key) {
             return Err(needs_id());
         }
-        Ok(match store.load(&self.key, now).await? {
+        Ok(match store.load_fresh(&self.key, now).await? {
             super::Loaded::Found(found) => Some(super::moving::without_notes(found.record)),
             super::Loaded::Superseded | super::Loaded::Missing => None,
         })

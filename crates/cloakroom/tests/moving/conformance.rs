@@ -6,7 +6,8 @@ use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::conformance::{self, Outcome};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, MemoryStore, MovingStore, Rotated, Store, StoreFuture,
+    Applied, Capabilities, Created, Directory, Feed, Guard, Loaded, MemoryStore, MovingStore, Rotated, Store,
+    StoreFuture,
 };
 
 /// Creates in the old store, by a process that does not move yet; all else is done by one that does.
@@ -70,6 +71,10 @@ impl Store for Seeding {
 
     fn directory(&self) -> Option<&dyn Directory> {
         self.moving.directory()
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.moving.feed()
     }
 }
 

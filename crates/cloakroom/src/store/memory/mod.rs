@@ -2,15 +2,17 @@
 
 mod directory;
 mod export;
+mod hub;
 #[cfg(all(test, cloakroom_shuttle))]
 mod model;
 mod shard;
 mod sync;
 
+use self::hub::Hub;
 use self::shard::{Shard, Slot};
 use self::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError};
 use super::{
-    Applied, Capabilities, Created, Directory, Export, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
+    Applied, Capabilities, Created, Directory, Export, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
     StoreFuture, Written,
 };
 use crate::clock::Timestamp;
@@ -18,6 +20,7 @@ use crate::events::{Event, Observer, Observers};
 use crate::record::{Patch, Record, StoreKey};
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 const SHARDS: usize = 16;
 
@@ -40,6 +43,7 @@ const SHARDS: usize = 16;
 /// ```
 pub struct MemoryStore {
     shards: [Mutex<Shard>; SHARDS],
+    hub: Arc<Hub>,
     capacity: usize,
     /// How many are in the shards. It changes only under the lock of the shard that one comes to or leaves, so that who
     /// holds all locks knows it exactly.
@@ -76,8 +80,10 @@ impl MemoryStore {
 
     /// A store for at most `capacity` sessions, at least one.
     pub fn with_capacity(capacity: usize) -> MemoryStore {
+        let hub = Arc::new(Hub::default());
         MemoryStore {
-            shards: std::array::from_fn(|_| Mutex::default()),
+            shards: std::array::from_fn(|_| Mutex::new(Shard::new(hub.clone()))),
+            hub,
             capacity: capacity.max(1),
             sessions: AtomicUsize::new(0),
             created: AtomicU64::new(0),
@@ -331,6 +337,10 @@ impl Store for MemoryStore {
     }
 
     fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
         Some(self)
     }
 }

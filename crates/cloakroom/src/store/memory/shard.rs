@@ -2,14 +2,16 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::{BuildHasherDefault, Hasher};
+use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
+use super::hub::Hub;
 use crate::clock::Timestamp;
 use crate::record::{Handle, Patch, Record, StoreKey, UserId, WrongType};
-use crate::store::{Applied, Created, Found, Guard, Rotated, SUPERSEDED_FOR, Token, Written};
+use crate::store::{Applied, Created, Found, Guard, Name, News, Rotated, SUPERSEDED_FOR, Token, Written};
 
 /// Ids are random already, and nobody can choose one: only those that the server has drawn get here.
 type ByKey<T> = HashMap<StoreKey, T, BuildHasherDefault<Spread>>;
@@ -18,6 +20,7 @@ type Keys = HashSet<StoreKey, BuildHasherDefault<Spread>>;
 /// The records of one shard, and their orders of leaving.
 #[derive(Default)]
 pub(super) struct Shard {
+    hub: Arc<Hub>,
     slots: ByKey<Slot>,
     by_end: BTreeMap<(Timestamp, u64), StoreKey>,
     by_rank: BTreeMap<Rank, StoreKey>,
@@ -52,6 +55,11 @@ pub(super) struct Rank {
 }
 
 impl Shard {
+    /// A shard that tells what happens in it.
+    pub(super) fn new(hub: Arc<Hub>) -> Shard {
+        Shard { hub, ..Shard::default() }
+    }
+
     pub(super) fn find(&self, key: &StoreKey, now: Timestamp) -> Option<Found> {
         let slot = self.slots.get(key).filter(|slot| slot.record.is_live(now))?;
         Some(Found::new(slot.record.clone(), slot.token(), slot.handle.clone()))
@@ -81,6 +89,8 @@ impl Shard {
             unlist(&mut self.by_user, key, user.as_ref());
             list(&mut self.by_user, key, slot.record.user.as_ref());
         }
+        let token = || patch.changes_data().then(|| written.token.clone());
+        self.hub.tell(|| News::Changed(Name::Handle(slot.handle.clone()), token()));
         if before != after {
             self.leave(&before);
             self.enter(key, after);
@@ -107,6 +117,7 @@ impl Shard {
         let Ok(written) = slot.change(patch, now) else { return Err(Rotated::WrongType) };
         let Some(mut slot) = self.slots.remove(old) else { return Err(Rotated::Gone) };
         self.leave(&before);
+        self.hub.tell(|| News::Changed(Name::Handle(slot.handle.clone()), None));
         unlist(&mut self.by_user, old, user.as_ref().unwrap_or(&slot.record.user).as_ref());
         let until = now + SUPERSEDED_FOR;
         slot.previous = Some(Previous { key: old.clone(), until });
@@ -117,6 +128,7 @@ impl Shard {
     pub(super) fn insert(&mut self, key: StoreKey, slot: Slot) {
         self.enter(&key, Places::of(&slot));
         list(&mut self.by_user, &key, slot.record.user.as_ref());
+        self.hub.tell(|| News::Changed(Name::Key(*key.digest()), None));
         self.slots.insert(key, slot);
     }
 
@@ -124,6 +136,7 @@ impl Shard {
         let slot = self.slots.remove(key)?;
         self.leave(&Places::of(&slot));
         unlist(&mut self.by_user, key, slot.record.user.as_ref());
+        self.hub.tell(|| News::Gone(Name::Handle(slot.handle.clone())));
         Some(slot)
     }
 
