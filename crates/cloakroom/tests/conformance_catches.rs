@@ -121,6 +121,7 @@ faults! {
     exports_the_dead: ExportsTheDead breaks "the_export_has_no_session_that_is_over",
     exports_without_data: ExportsWithoutData breaks "the_export_has_each_session_whole",
     exports_by_digest: ExportsByDigest breaks "an_exported_name_is_the_sessions_own",
+    exports_first_states: ExportsFirstStates breaks "an_exported_state_guards_a_write",
     export_stops_early: ExportStopsEarly breaks "the_export_goes_on_when_its_last_record_ends",
     import_overwrites: CreateOverwrites breaks "an_import_never_overwrites",
     tells_no_touch: TellsNoTouch breaks "a_touch_is_told",

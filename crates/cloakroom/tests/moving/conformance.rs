@@ -114,6 +114,7 @@ async fn it_conforms_over_the_move_of_every_session() {
             "the_export_has_no_session_that_is_over",
             "the_export_goes_on_when_its_last_record_ends",
             "an_exported_name_is_the_sessions_own",
+            "an_exported_state_guards_a_write",
             "an_import_is_found_by_its_key",
             "an_import_by_digest_needs_a_store_of_digests",
             "an_import_never_overwrites",

@@ -29,8 +29,9 @@ impl Export for MemoryStore {
         let next = first.last_key_value().filter(|_| first.len() == limit);
         let next = next.map(|(handle, _): (&&Handle, _)| Cursor::new(handle.as_str()));
         let records = first.into_values();
-        let records =
-            records.map(|(key, slot)| Exported::of_key(key.clone(), slot.handle.clone(), slot.record.clone()));
+        let records = records.map(|(key, slot)| {
+            Exported::of_key(key.clone(), slot.handle.clone(), slot.record.clone()).with_token(slot.token())
+        });
         StoreFuture::ready(Ok(Batch::new(records.collect(), next)))
     }
 }

@@ -228,7 +228,7 @@ fn unlist(by_user: &mut HashMap<UserId, Keys>, key: &StoreKey, user: Option<&Use
 }
 
 impl Slot {
-    fn token(&self) -> Token {
+    pub(super) fn token(&self) -> Token {
         Token::version(self.version)
     }
 

@@ -76,7 +76,12 @@ impl MovingStore {
     }
 
     /// Copies a record, and marks it as moved to the copy. None if it is not any more what was copied.
-    async fn claim(&self, key: &StoreKey, found: Found, now: Timestamp) -> Result<Option<StoreKey>, StoreError> {
+    pub(super) async fn claim(
+        &self,
+        key: &StoreKey,
+        found: Found,
+        now: Timestamp,
+    ) -> Result<Option<StoreKey>, StoreError> {
         let copy = StoreKey::generate().map_err(|error| StoreError::with_source(StoreErrorKind::Other, error))?;
         match self.new.create(&copy, &marks::copy_of(found.record, &found.handle)?, now).await? {
             Created::Done { .. } => {}
