@@ -18,6 +18,11 @@ use super::Value;
 pub struct Data(Vec<(Arc<str>, Value)>);
 
 impl Data {
+    /// Pairs that are sorted by their keys, each of which is there once.
+    pub(crate) fn from_sorted(pairs: Vec<(Arc<str>, Value)>) -> Data {
+        Data(pairs)
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.position(key).ok().map(|at| &self.0[at].1)

@@ -61,6 +61,11 @@ impl Value {
         Ok(Value(text.into()))
     }
 
+    /// The text of a value that was one before.
+    pub(crate) fn from_kept(text: &str) -> Value {
+        Value(text.into())
+    }
+
     /// The value as a Rust type.
     ///
     /// # Errors
