@@ -72,7 +72,7 @@ impl Data {
 
     /// The bytes of all keys and all values as JSON: what a session's size limit counts.
     pub fn size(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.as_json().len()).sum()
+        self.0.iter().map(|(key, value)| key.len() + value.size()).sum()
     }
 
     fn position(&self, key: &str) -> Result<usize, usize> {

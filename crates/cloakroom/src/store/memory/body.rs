@@ -1,9 +1,11 @@
 //! What is in a record beside its times, packed into few bytes while nobody looks at it.
 
+mod common;
 mod packing;
 
 use std::sync::Arc;
 
+pub(super) use self::common::Common;
 use crate::record::{Data, Lifetime, Record, UserId};
 
 /// What is in a record beside its times.
@@ -21,9 +23,9 @@ impl Contents {
         Contents { data, metadata, user, lifetime }
     }
 
-    /// Nothing at all, with `nothing` in place of data.
-    pub(super) fn empty(nothing: &Arc<Data>) -> Contents {
-        Contents { data: nothing.clone(), metadata: nothing.clone(), user: None, lifetime: Lifetime::default() }
+    /// Nothing at all.
+    pub(super) fn empty(common: &Common) -> Contents {
+        Contents { data: common.nothing(), metadata: common.nothing(), user: None, lifetime: Lifetime::default() }
     }
 
     fn is_large(&self) -> bool {
@@ -71,11 +73,11 @@ impl Body {
         }
     }
 
-    /// What it keeps, with `nothing` in place of data or metadata that there is not.
-    pub(super) fn contents(&self, nothing: &Arc<Data>) -> Contents {
+    /// What it keeps.
+    pub(super) fn contents(&self, common: &mut Common) -> Contents {
         match self {
-            Body::InPlace(bytes) => packing::unpack(bytes, nothing),
-            Body::Packed(bytes) => packing::unpack(bytes, nothing),
+            Body::InPlace(bytes) => packing::unpack(bytes, common),
+            Body::Packed(bytes) => packing::unpack(bytes, common),
             Body::Open(contents) => Contents::clone(contents),
         }
     }
@@ -135,14 +137,14 @@ mod tests {
                 body.keep(&contents, &mut scratch);
                 prop_assert_eq!(body.has_user(), contents.user.is_some());
                 prop_assert_eq!(body.user(), contents.user.as_ref().map(UserId::as_str));
-                prop_assert_eq!(body.contents(&Arc::default()), contents);
+                prop_assert_eq!(body.contents(&mut Common::default()), contents);
             }
         }
     }
 
     #[test]
     fn a_small_key_needs_no_memory_of_its_own() {
-        let (mut body, mut contents) = (Body::EMPTY, Contents::empty(&Arc::default()));
+        let (mut body, mut contents) = (Body::EMPTY, Contents::empty(&Common::default()));
         contents.data =
             Arc::new([("theme", Value::from_json(r#""a dark one with blue""#).unwrap())].into_iter().collect());
         assert_eq!(contents.data.size(), 27);
@@ -153,9 +155,9 @@ mod tests {
 
     #[test]
     fn nothing_is_shared() {
-        let nothing = Arc::new(Data::default());
-        let contents = Body::EMPTY.contents(&nothing);
-        assert!(Arc::ptr_eq(&contents.data, &nothing) && Arc::ptr_eq(&contents.metadata, &nothing));
-        assert_eq!(contents, Contents::empty(&nothing));
+        let mut common = Common::default();
+        let contents = Body::EMPTY.contents(&mut common);
+        assert!(Arc::ptr_eq(&contents.data, &common.nothing()) && Arc::ptr_eq(&contents.metadata, &common.nothing()));
+        assert_eq!(contents, Contents::empty(&common));
     }
 }

@@ -60,7 +60,8 @@ const IN_PASSING: usize = 4;
 /// assert_eq!(store.stats().sessions, 0);
 /// ```
 pub struct MemoryStore {
-    shards: [Mutex<Shard>; SHARDS],
+    /// As many as there are [`SHARDS`].
+    shards: Box<[Mutex<Shard>]>,
     capacity: usize,
     /// How many are in the shards. It changes only under the lock of the shard that one comes to or leaves, so that who
     /// holds all locks knows it exactly.
@@ -102,7 +103,7 @@ impl MemoryStore {
     pub fn with_capacity(capacity: usize) -> MemoryStore {
         let handles = Handles::default();
         MemoryStore {
-            shards: std::array::from_fn(|_| Mutex::new(Shard::new(handles.clone()))),
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(handles.clone()))).collect(),
             capacity: capacity.max(1),
             sessions: AtomicUsize::new(0),
             created: AtomicU64::new(0),

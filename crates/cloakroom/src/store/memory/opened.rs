@@ -1,12 +1,10 @@
 //! The records that were used last, as they were handed out.
 
-use std::sync::Arc;
-
-use super::body::Contents;
+use super::body::{Common, Contents};
 use super::handles::Handles;
 use super::slot::Slot;
 use super::slots::At;
-use crate::record::{Data, Handle};
+use crate::record::Handle;
 
 /// Contents that were unpacked, and the handle: the next load of the same record copies nothing.
 ///
@@ -20,8 +18,8 @@ pub(super) struct Open {
 }
 
 impl Open {
-    pub(super) fn of(slot: &Slot, handles: &Handles, nothing: &Arc<Data>) -> Open {
-        Open { handle: handles.of(slot.number), contents: slot.body.contents(nothing) }
+    pub(super) fn of(slot: &Slot, handles: &Handles, common: &mut Common) -> Open {
+        Open { handle: handles.of(slot.number), contents: slot.body.contents(common) }
     }
 }
 

@@ -1,8 +1,6 @@
 //! One part of the memory store, behind one lock.
 
-use std::sync::Arc;
-
-use super::body::Contents;
+use super::body::{Common, Contents};
 use super::handles::Handles;
 use super::opened::{Open, Opened};
 use super::orders::{Orders, Places, Rank};
@@ -11,7 +9,7 @@ use super::slot::Slot;
 use super::slots::{At, Slots};
 use super::users::Users;
 use crate::clock::Timestamp;
-use crate::record::{Data, Handle, Patch, Record, StoreKey, UserId, WrongType};
+use crate::record::{Handle, Patch, Record, StoreKey, UserId, WrongType};
 use crate::store::{Applied, Created, Found, Guard, Rotated, Written};
 
 /// The records of one shard, and their orders of leaving.
@@ -25,8 +23,7 @@ pub(super) struct Shard {
     /// Where the records that were rotated away from a key went, and where those came from that were given one.
     went: Recent<StoreKey>,
     came: Recent<Origin>,
-    /// No data, for all that have none.
-    nothing: Arc<Data>,
+    common: Common,
     scratch: Vec<u8>,
 }
 
@@ -45,7 +42,7 @@ impl Shard {
     pub(super) fn find(&mut self, key: &StoreKey, now: Timestamp) -> Option<Found> {
         let at = self.live(key, now)?;
         let slot = &self.slots[at];
-        let open = self.opened.get(at, || Open::of(slot, &self.handles, &self.nothing));
+        let open = self.opened.get(at, || Open::of(slot, &self.handles, &mut self.common));
         Some(Found::new(slot.record(open.contents.clone()), slot.token(), open.handle.clone()))
     }
 
@@ -188,7 +185,7 @@ impl Shard {
     /// Applies a patch that changes times alone, so that nothing has to be unpacked.
     fn touch(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
         let slot = &mut self.slots[at];
-        let mut record = slot.record(Contents::empty(&self.nothing));
+        let mut record = slot.record(Contents::empty(&self.common));
         let numbers = patch.apply_to(&mut record, now)?;
         slot.times = record.times();
         Ok(Written::new(slot.token(), numbers))
@@ -196,7 +193,7 @@ impl Shard {
 
     fn write(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
         let slot = &mut self.slots[at];
-        let open = self.opened.take(at).unwrap_or_else(|| Open::of(slot, &self.handles, &self.nothing));
+        let open = self.opened.take(at).unwrap_or_else(|| Open::of(slot, &self.handles, &mut self.common));
         let mut record = slot.record(open.contents);
         let applied = patch.apply_to(&mut record, now);
         let (times, contents) = (record.times(), Contents::of(record));
@@ -219,8 +216,10 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::record::{SessionId, Value};
+    use crate::record::{Data, SessionId, Value};
     use crate::store::SUPERSEDED_FOR;
 
     fn at(seconds: i64) -> Timestamp {

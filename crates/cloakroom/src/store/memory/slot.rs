@@ -1,8 +1,6 @@
 //! A record in its place.
 
-use std::sync::Arc;
-
-use super::body::{Body, Contents};
+use super::body::{Body, Common, Contents};
 use super::slots::At;
 use crate::clock::Timestamp;
 use crate::record::{Record, SessionId, Times};
@@ -67,7 +65,7 @@ impl Slot {
 
     /// The record, unpacked for this once.
     pub(super) fn whole(&self) -> Record {
-        self.record(self.body.contents(&Arc::default()))
+        self.record(self.body.contents(&mut Common::default()))
     }
 
     pub(super) fn token(&self) -> Token {

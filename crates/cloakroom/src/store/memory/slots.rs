@@ -179,7 +179,7 @@ mod tests {
             {
                 assert_eq!(slots.remove(at).number, leaving);
             }
-            if number % 100 == 0 {
+            if number.is_multiple_of(100) {
                 assert!((0..=number).all(|each| slots.find(&id(each)) == all.get(&each).copied()), "at {number}");
             }
         }

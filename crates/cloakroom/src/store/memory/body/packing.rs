@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Contents;
+use super::{Common, Contents};
 use crate::record::{Data, Lifetime, UserId, Value};
 
 /// There is a user.
@@ -69,8 +69,8 @@ pub(super) fn user(bytes: &[u8]) -> Option<&str> {
     (reader.byte() & USER != 0).then(|| reader.text())
 }
 
-/// What was packed, with `nothing` in place of data that has no keys.
-pub(super) fn unpack(bytes: &[u8], nothing: &Arc<Data>) -> Contents {
+/// What was packed.
+pub(super) fn unpack(bytes: &[u8], common: &mut Common) -> Contents {
     let mut reader = Reader { rest: bytes };
     let flags = reader.byte();
     let has = |flag| flags & flag != 0;
@@ -78,7 +78,7 @@ pub(super) fn unpack(bytes: &[u8], nothing: &Arc<Data>) -> Contents {
     let user = if has(USER) { UserId::new(reader.text()).ok() } else { None };
     let idle = has(IDLE).then(|| Duration::new(reader.number(), reader.number() as u32));
     let persistent = has(CHOSEN).then(|| has(PERSISTENT));
-    let [data, metadata] = [reader.data(nothing), reader.data(nothing)];
+    let [data, metadata] = [reader.data(common), reader.data(common)];
     Contents { data, metadata, user, lifetime: Lifetime { idle, persistent } }
 }
 
@@ -114,11 +114,11 @@ impl<'a> Reader<'a> {
         std::str::from_utf8(text).unwrap_or_default()
     }
 
-    fn data(&mut self, nothing: &Arc<Data>) -> Arc<Data> {
+    fn data(&mut self, common: &mut Common) -> Arc<Data> {
         match self.number() {
-            0 => nothing.clone(),
+            0 => common.nothing(),
             keys => {
-                let pairs = (0..keys as usize).map(|_| (self.text().into(), Value::from_kept(self.text())));
+                let pairs = (0..keys as usize).map(|_| (common.key(self.text()), Value::from_kept(self.text())));
                 Arc::new(Data::from_sorted(pairs.collect()))
             }
         }
