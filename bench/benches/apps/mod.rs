@@ -1,6 +1,8 @@
-//! The same small application without sessions, with Cloakroom's and with tower-sessions'.
+//! The same small application without sessions, with Cloakroom's, with some written by hand, and with tower-sessions'.
 
 #![allow(clippy::expect_used, reason = "a benchmark that can't go on must stop")]
+
+mod by_hand;
 
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -167,12 +169,13 @@ fn session_of(app: &mut Router, counting: &str) -> String {
 pub(crate) struct Case {
     pub(crate) name: &'static str,
     pub(crate) ours: &'static str,
+    pub(crate) by_hand: &'static str,
     pub(crate) theirs: &'static str,
     pub(crate) has_session: bool,
 }
 
 const fn case(name: &'static str, ours: &'static str, theirs: &'static str, has_session: bool) -> Case {
-    Case { name, ours, theirs, has_session }
+    Case { name, ours, by_hand: ours, theirs, has_session }
 }
 
 pub(crate) const CASES: [Case; 8] = [
@@ -182,7 +185,7 @@ pub(crate) const CASES: [Case; 8] = [
     case("write", "/write", "/write", true),
     case("write what is so", "/rewrite", "/rewrite", true),
     case("increment", "/increment", "/get-and-insert", true),
-    case("update", "/update", "/get-and-insert", true),
+    Case { by_hand: "/increment", ..case("update", "/update", "/get-and-insert", true) },
     case("new session", "/write", "/write", false),
 ];
 
@@ -195,6 +198,10 @@ pub(crate) struct App {
 impl App {
     pub(crate) fn ours() -> App {
         App::with_session(ours::router(), "/increment")
+    }
+
+    pub(crate) fn by_hand() -> App {
+        App::with_session(by_hand::router(), "/increment")
     }
 
     pub(crate) fn theirs() -> App {

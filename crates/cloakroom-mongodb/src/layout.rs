@@ -129,12 +129,6 @@ pub(crate) fn live(mut filter: Document, now: Timestamp) -> Document {
     filter
 }
 
-/// The opposite of [`live`].
-pub(crate) fn expired(now: Timestamp) -> Document {
-    let past = doc! { "$lte": date(now) };
-    doc! { "$or": [{ IDLE_END: past.clone() }, { ABSOLUTE_END: past }] }
-}
-
 /// The id of a handle, if a session can have it.
 pub(crate) fn id_of(handle: &Handle) -> Option<ObjectId> {
     ObjectId::parse_str(handle.as_str()).ok().filter(|id| id.to_hex() == handle.as_str())

@@ -17,6 +17,7 @@ mod value;
 mod error;
 mod index;
 mod place;
+mod sweep;
 
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

@@ -11,7 +11,7 @@ use cloakroom::store::{
     StoreErrorKind, StoreFuture, Token,
 };
 use mongodb::bson::oid::ObjectId;
-use mongodb::bson::{Bson, RawDocumentBuf, doc};
+use mongodb::bson::{RawDocumentBuf, doc};
 use mongodb::options::{Acknowledgment, ClientOptions, ReadPreference, ReturnDocument, SelectionCriteria};
 use mongodb::{Client, Database};
 use tokio::sync::OnceCell;
@@ -22,12 +22,11 @@ use crate::express::{self, ExpressLayout, ExpressStore};
 use crate::index;
 use crate::layout::{self, date, digest, live};
 use crate::place::Place;
+use crate::sweep::Sweeper;
 use crate::update::Update;
 
 const DATABASE: &str = "cloakroom";
 const COLLECTION: &str = "cloakroom";
-/// A call has a deadline, and a filter its greatest size.
-const SWEPT_AT_ONCE: i64 = 10_000;
 /// Less than the deadline, so that "no server" is told from "no answer": the first is known to have changed nothing.
 const SERVER_SELECTION: Duration = Duration::from_millis(1_500);
 /// The driver looks so often whether a server that was lost is back; it can't look more often.
@@ -61,6 +60,7 @@ pub struct MongoStore {
     pub(crate) place: Place,
     names_collection: bool,
     indexes: Arc<OnceCell<()>>,
+    sweeper: Sweeper,
 }
 
 impl MongoStore {
@@ -112,13 +112,17 @@ impl MongoStore {
         {
             tracing::warn!("sessions are read from secondaries: one that has ended may be seen for a while yet");
         }
-        MongoStore { place: Place::new(database, COLLECTION), names_collection: false, indexes: Arc::default() }
+        MongoStore::at(Place::new(database, COLLECTION))
     }
 
     /// Keeps the sessions in the collection `name`, not in `cloakroom`.
     #[must_use]
     pub fn with_collection(self, name: &str) -> MongoStore {
-        MongoStore { place: self.place.with_collection(name), names_collection: true, indexes: Arc::default() }
+        MongoStore { names_collection: true, ..MongoStore::at(self.place.with_collection(name)) }
+    }
+
+    fn at(place: Place) -> MongoStore {
+        MongoStore { place, names_collection: false, indexes: Arc::default(), sweeper: Sweeper::default() }
     }
 
     /// Waits at most so long for the answer to a call, all in all; 2 seconds unless set.
@@ -251,29 +255,6 @@ impl MongoStore {
             None => Ok(false),
         }
     }
-
-    async fn sweep_now(&self, limit: usize, now: Timestamp) -> Result<usize, StoreError> {
-        // To MongoDB, a limit of 0 is none.
-        if limit == 0 {
-            return Ok(0);
-        }
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX).min(SWEPT_AT_ONCE);
-        let find = self.place.documents.find(layout::expired(now)).projection(doc! { layout::ID: 1 });
-        let failed = |error: mongodb::error::Error| Call::Write.failed(&error);
-        let mut found = find.limit(limit).max_time(self.place.deadline).await.map_err(failed)?;
-        let mut ids = Vec::new();
-        while found.advance().await.map_err(failed)? {
-            ids.extend(found.current().get_object_id(layout::ID).map(Bson::from));
-        }
-        if ids.is_empty() {
-            return Ok(0);
-        }
-        // A touch may have come in between: what lives by now stays.
-        let mut filter = layout::expired(now);
-        filter.insert(layout::ID, doc! { "$in": ids });
-        let deleted = self.place.documents.delete_many(filter).await.map_err(failed)?.deleted_count;
-        Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
-    }
 }
 
 /// Why an update was not made.
@@ -339,7 +320,12 @@ impl Store for MongoStore {
     }
 
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<'_, usize> {
-        StoreFuture::new(self.place.within(self.sweep_now(limit, now)))
+        StoreFuture::new(self.place.within(self.sweeper.sweep(
+            &self.place,
+            [layout::IDLE_END, layout::ABSOLUTE_END],
+            limit,
+            now,
+        )))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -228,6 +228,7 @@ async fn what_changes_after_the_response_has_left_is_an_error() {
     site.get(&mut browser, "/keep").await;
     let session = kept.lock().unwrap().take().unwrap();
     let kind = |result: Result<()>| result.unwrap_err().kind();
+    assert_eq!(session.get::<i64>("n").unwrap(), Some(1), "what it held can be read as ever");
     assert_eq!(kind(session.insert("b", 1)), cloakroom::SessionErrorKind::Closed);
     assert_eq!(kind(session.log_out()), cloakroom::SessionErrorKind::Closed);
     assert_eq!(kind(session.rotate().await), cloakroom::SessionErrorKind::Closed);

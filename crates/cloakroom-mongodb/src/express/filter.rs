@@ -70,12 +70,6 @@ pub(crate) fn live(mut filter: Document, layout: &ExpressLayout, now: Timestamp)
     filter
 }
 
-/// Matches what is over; by the indexes of both times.
-pub(crate) fn expired(layout: &ExpressLayout, now: Timestamp) -> Document {
-    let past = doc! { "$lte": date(now) };
-    doc! { "$or": [{ &layout.expires_key: past.clone() }, { path(ABSOLUTE_END): past }] }
-}
-
 /// Matches the live sessions of a user; where a text tells who it is, also others.
 pub(crate) fn of_user(user: &UserId, layout: &ExpressLayout, now: Timestamp) -> Document {
     if layout.is_text() && layout.user_at.is_some() {

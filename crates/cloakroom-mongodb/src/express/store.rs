@@ -10,8 +10,7 @@ use cloakroom::store::{
     Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
 };
 use mongodb::IndexModel;
-use mongodb::bson::{Bson, Document, RawBsonRef, RawDocumentBuf, doc};
-use mongodb::error::Error;
+use mongodb::bson::{Document, RawDocumentBuf, doc};
 use mongodb::options::{ReadPreference, ReturnDocument, SelectionCriteria};
 use tokio::sync::{MutexGuard, OnceCell};
 
@@ -27,9 +26,7 @@ use crate::checkup;
 use crate::error::{self, Call};
 use crate::index::{self, GRACE, garbage, partial};
 use crate::place::Place;
-
-/// A call has a deadline, and a filter its greatest size.
-const SWEPT_AT_ONCE: i64 = 10_000;
+use crate::sweep::Sweeper;
 
 /// Keeps sessions in a MongoDB collection in the layout of one of Express' session stores, and shares them with it.
 ///
@@ -43,6 +40,7 @@ pub struct ExpressStore {
     indexes: Arc<OnceCell<()>>,
     pub(super) validator: Arc<OnceCell<()>>,
     turnstiles: Turnstiles,
+    sweeper: Sweeper,
 }
 
 impl ExpressStore {
@@ -54,6 +52,7 @@ impl ExpressStore {
             indexes: Arc::default(),
             validator: Arc::default(),
             turnstiles: Turnstiles::default(),
+            sweeper: Sweeper::default(),
         }
     }
 
@@ -237,30 +236,6 @@ impl ExpressStore {
         Ok(matches!(document::read(&before, &self.layout, now), Ok(Reading::Live(_))))
     }
 
-    async fn sweep_now(&self, limit: usize, now: Timestamp) -> Result<usize, StoreError> {
-        // To MongoDB, a limit of 0 is none.
-        if limit == 0 {
-            return Ok(0);
-        }
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX).min(SWEPT_AT_ONCE);
-        let failed = |error: Error| Call::Write.failed(&error);
-        let find = self.place.documents.find(filter::expired(&self.layout, now)).projection(doc! { "_id": 1 });
-        let mut found = find.limit(limit).max_time(self.place.deadline).await.map_err(failed)?;
-        let mut ids = Vec::new();
-        while found.advance().await.map_err(failed)? {
-            let id = found.current().get("_id").ok().flatten();
-            ids.extend(id.and_then(|id: RawBsonRef<'_>| Bson::try_from(id).ok()));
-        }
-        if ids.is_empty() {
-            return Ok(0);
-        }
-        // A touch may have come in between: what lives by now stays.
-        let mut filter = filter::expired(&self.layout, now);
-        filter.insert("_id", doc! { "$in": ids });
-        let deleted = self.place.documents.delete_many(filter).await.map_err(failed)?.deleted_count;
-        Ok(usize::try_from(deleted).unwrap_or(usize::MAX))
-    }
-
     /// All of a document but the application's keys.
     pub(super) fn summary(&self) -> Document {
         let mut fields = doc! { "_id": 1, &self.layout.id_field: 1, &self.layout.expires_key: 1 };
@@ -321,7 +296,10 @@ impl Store for ExpressStore {
     }
 
     fn sweep(&self, limit: usize, now: Timestamp) -> StoreFuture<'_, usize> {
-        StoreFuture::new(self.within(self.sweep_now(limit, now)))
+        StoreFuture::new(self.within(async move {
+            let absolute_end = extras::path(extras::ABSOLUTE_END);
+            self.sweeper.sweep(&self.place, [&self.layout.expires_key, &absolute_end], limit, now).await
+        }))
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -31,7 +31,7 @@ pub(super) fn after_commit<B: Default>(
     let error = match committed {
         Ok(()) => match set_cookie(config, session, response.headers_mut()) {
             Ok(()) => {
-                if session.is_logged_out() {
+                if !config.clear_site_data.is_empty() && session.is_logged_out() {
                     let begins_anew = matches!(session.cookie_due(), CookieDue::Issue(_));
                     clear_site_data::write(&config.clear_site_data, begins_anew, response.headers_mut());
                 }

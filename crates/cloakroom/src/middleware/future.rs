@@ -84,6 +84,7 @@ where
             answer::untouched(response.headers_mut());
             return Poll::Ready(Ok(response));
         }
+        session.give_up_unread_data();
         let mut writing: Writing = Box::pin(session.clone().commit());
         match writing.as_mut().poll(cx) {
             Poll::Ready(committed) => {

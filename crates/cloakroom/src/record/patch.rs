@@ -162,15 +162,20 @@ impl Patch {
     /// If a key that it adds to is no integer, or the sum leaves the range of `i64`; the record is then unchanged.
     pub fn apply_to(&self, record: &mut Record, now: Timestamp) -> Result<Numbers, WrongType> {
         let numbers = self.numbers(&record.data)?;
-        self.apply_stored(record, &numbers, now);
+        self.apply_stored_data(record, &numbers);
+        self.apply_beside_data(record, now);
         Ok(numbers)
     }
 
-    /// Applies the patch as a store has applied it, with the numbers that the store told.
-    pub(crate) fn apply_stored(&self, record: &mut Record, numbers: &Numbers, now: Timestamp) {
+    /// Applies what it does to the data as a store has applied it, with the numbers that the store told.
+    pub(crate) fn apply_stored_data(&self, record: &mut Record, numbers: &Numbers) {
         if self.clear || !self.changes.is_empty() {
             self.apply_to_data(Arc::make_mut(&mut record.data), numbers);
         }
+    }
+
+    /// Applies all else that it does.
+    pub(crate) fn apply_beside_data(&self, record: &mut Record, now: Timestamp) {
         if !self.metadata.is_empty() {
             let metadata = Arc::make_mut(&mut record.metadata);
             for (key, value) in &self.metadata {

@@ -457,6 +457,13 @@ impl Session {
         is_dirty
     }
 
+    /// The last commit comes. Where nobody else holds this session, nobody can read it any more.
+    pub(crate) fn give_up_unread_data(&self) {
+        if Arc::strong_count(&self.0) == 1 {
+            self.0.state().give_up_data();
+        }
+    }
+
     /// Writes what is pending, for the last time.
     pub(crate) async fn commit(self) -> Result<(), SessionError> {
         let outcome = self.0.write(Own::Nothing).await.map(drop);

@@ -17,6 +17,8 @@ use crate::store::{Found, Guard, Token, Written};
 pub(crate) struct State {
     policy: Policy,
     live: Option<Live>,
+    /// Nobody is left to read it, so its data was given up.
+    is_unread: bool,
     /// The ticket's session was rotated away a moment ago: it reads as empty, and takes no writes but a log-in.
     superseded: bool,
     changes: Changes,
@@ -154,6 +156,7 @@ impl State {
         State {
             policy,
             live,
+            is_unread: false,
             superseded,
             changes: Changes::default(),
             noted: None,
@@ -382,6 +385,13 @@ impl State {
         is_dirty
     }
 
+    /// Gives up the data, which nobody is left to read: where the store shares it, it need not be copied to be changed.
+    pub(crate) fn give_up_data(&mut self) {
+        let Some(live) = &mut self.live else { return };
+        live.record.data = Arc::default();
+        self.is_unread = true;
+    }
+
     /// From now on nothing may wait for a commit, since there is none to come. What still does so is given up: nobody is to
     /// write what a handler left behind that was cancelled.
     pub(crate) fn close(&mut self) {
@@ -586,7 +596,10 @@ impl State {
             live.is_fresh = true;
             self.rotated = true;
         }
-        patch.apply_stored(&mut live.record, &written.numbers, now);
+        if !self.is_unread {
+            patch.apply_stored_data(&mut live.record, &written.numbers);
+        }
+        patch.apply_beside_data(&mut live.record, now);
     }
 
     /// The store has changed nothing: what was pending still is.
