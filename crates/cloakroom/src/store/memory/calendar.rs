@@ -117,7 +117,7 @@ mod tests {
             calendar.enter(&mut slots, *each, at(span(number) * 5));
         }
         // Of the first, the last and those between, some leave.
-        let leaves = |number: usize| number % 3 == 0 || number < 12;
+        let leaves = |number: usize| number.is_multiple_of(3) || number < 12;
         for (number, each) in all.iter().enumerate().filter(|(number, _)| leaves(*number)) {
             calendar.leave(&mut slots, *each, at(span(number) * 5));
         }
