@@ -3,6 +3,7 @@
 mod filling;
 mod memory;
 mod mongodb;
+mod store;
 
 use anyhow::Result;
 use cloakroom_bench::figures::{Arguments, Made, Part};
@@ -16,6 +17,8 @@ fn main() -> Result<()> {
     allow_many_files()?;
     let cpus = Cpus::choose()?;
     let sections = vec![
+        // First, while this process has used no memory that could be used again.
+        store::alone(arguments.quick)?,
         memory::bytes(arguments.quick, &cpus)?,
         memory::live(arguments.quick, &plan, &cpus)?,
         mongodb::live(arguments.quick, &plan, &cpus)?,

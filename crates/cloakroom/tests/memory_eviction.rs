@@ -148,6 +148,37 @@ async fn of_sessions_seen_at_the_same_moment_the_oldest_leaves_first() {
     }
 }
 
+/// Records that are brought from another store come in any order.
+#[tokio::test]
+async fn who_was_seen_first_leaves_first_whoever_came_first() {
+    let store = MemoryStore::with_capacity(40);
+    let mut keys = Vec::new();
+    for number in 0..40 {
+        keys.push(create(&store, &anonymous(number * 17 % 40 * 5), 300).await);
+    }
+    for gone in 1..=40 {
+        create(&store, &anonymous(300), 300).await;
+        let expected: Vec<_> = (0..40).map(|number| number * 17 % 40 >= gone).collect();
+        assert_eq!(alive(&store, &keys, 300).await, expected, "{gone} are gone");
+    }
+}
+
+#[tokio::test]
+async fn a_sweep_finds_all_that_has_expired_behind_what_lives() {
+    let store = MemoryStore::new();
+    for number in 0..400 {
+        let mut short = anonymous(0);
+        short.idle_end = Timestamp::from_millis(if number % 2 == 0 { 9_500 } else { 9_000 });
+        create(&store, &short, 0).await;
+    }
+    let then = Timestamp::from_millis(9_200);
+    assert_eq!(store.sweep(150, then).await.unwrap(), 150);
+    assert_eq!(store.sweep(150, then).await.unwrap(), 50);
+    assert_eq!(store.sweep(usize::MAX, then).await.unwrap(), 0);
+    assert_eq!(store.stats().sessions, 200);
+    assert_eq!(store.sweep(usize::MAX, Timestamp::from_millis(9_500)).await.unwrap(), 200);
+}
+
 #[tokio::test]
 async fn what_was_just_made_is_there_however_long_ago_it_was_seen() {
     for record in [anonymous(1), of_user(1)] {

@@ -18,6 +18,11 @@ use super::Value;
 pub struct Data(Vec<(Arc<str>, Value)>);
 
 impl Data {
+    /// Pairs that are sorted by their keys, each of which is there once.
+    pub(crate) fn from_sorted(pairs: Vec<(Arc<str>, Value)>) -> Data {
+        Data(pairs)
+    }
+
     /// The value of a key.
     pub fn get(&self, key: &str) -> Option<&Value> {
         self.position(key).ok().map(|at| &self.0[at].1)
@@ -67,7 +72,7 @@ impl Data {
 
     /// The bytes of all keys and all values as JSON: what a session's size limit counts.
     pub fn size(&self) -> usize {
-        self.0.iter().map(|(key, value)| key.len() + value.as_json().len()).sum()
+        self.0.iter().map(|(key, value)| key.len() + value.size()).sum()
     }
 
     fn position(&self, key: &str) -> Result<usize, usize> {

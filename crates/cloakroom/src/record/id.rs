@@ -1,5 +1,6 @@
 //! The names of a session: secret ones (the id, the store's key) and public ones (the handle, the user).
 
+use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::sync::{Arc, OnceLock};
@@ -8,21 +9,16 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
+use super::text::Text;
+
 /// What the cookie carries. Whoever knows it has the session, so it can't be printed.
 ///
 /// Cloakroom's own are 256 bits from the operating system, as 43 characters of base64url.
 #[derive(Clone, PartialEq, Eq)]
-pub struct SessionId(Text);
+pub struct SessionId(Text<LENGTH>);
 
-/// How many characters Cloakroom's own ids have.
+/// How many characters Cloakroom's own ids have. Each request has one, so they are kept in place.
 const LENGTH: usize = 43;
-
-/// What is as long as Cloakroom's own ids is kept in place: each request has one.
-#[derive(Clone, PartialEq, Eq)]
-enum Text {
-    InPlace([u8; LENGTH]),
-    Shared(Arc<str>),
-}
 
 impl SessionId {
     /// A new random id.
@@ -31,35 +27,25 @@ impl SessionId {
     ///
     /// If the operating system gives no random bytes.
     pub fn generate() -> Result<SessionId, IdError> {
-        let mut text = [0_u8; LENGTH];
+        let mut bytes = [0_u8; LENGTH];
         // Never fails: 32 bytes are 43 characters.
-        let _written = URL_SAFE_NO_PAD.encode_slice(random::<32>()?, &mut text);
-        Ok(SessionId(Text::InPlace(text)))
+        let _written = URL_SAFE_NO_PAD.encode_slice(random::<32>()?, &mut bytes);
+        Ok(SessionId(Text::InPlace { bytes, length: LENGTH as u8 }))
     }
 
     /// An id that a signed ticket has proved to be the server's own.
     pub(crate) fn from_ticket(id: &str) -> SessionId {
-        SessionId(match id.as_bytes().try_into() {
-            Ok(text) => Text::InPlace(text),
-            Err(_) => Text::Shared(id.into()),
-        })
+        SessionId(id.into())
     }
 
     /// The id itself: the credential. Only a cookie may carry it.
     pub(crate) fn expose(&self) -> &str {
-        match &self.0 {
-            // Only text is put there.
-            Text::InPlace(text) => std::str::from_utf8(text).unwrap_or_default(),
-            Text::Shared(text) => text,
-        }
+        self.0.as_str()
     }
 
     /// The bytes of the text.
     pub(crate) fn as_bytes(&self) -> &[u8] {
-        match &self.0 {
-            Text::InPlace(text) => text,
-            Text::Shared(text) => text.as_bytes(),
-        }
+        self.0.as_bytes()
     }
 }
 
@@ -124,6 +110,11 @@ impl StoreKey {
         SessionId::generate().map(StoreKey::from)
     }
 
+    /// The session id.
+    pub(crate) fn id(&self) -> &SessionId {
+        &self.0.id
+    }
+
     /// The bytes of the session id.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.id.as_bytes()
@@ -160,36 +151,60 @@ impl fmt::Debug for StoreKey {
 /// The public name of a session, for a devices page or an operator: it finds the session, but opens nothing.
 ///
 /// The store chooses it; it is safe in a URL path.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Handle(Arc<str>);
+#[derive(Clone, PartialEq, Eq)]
+pub struct Handle(Text<16>);
 
 impl Handle {
     /// A handle by its text, which may come from anywhere: one that no session has finds none.
     pub fn new(text: impl Into<Arc<str>>) -> Handle {
-        Handle(text.into())
+        Handle(text.into().into())
     }
 
     /// The text.
     pub fn as_str(&self) -> &str {
-        &self.0
+        self.0.as_str()
     }
 }
 
 impl From<&str> for Handle {
     fn from(text: &str) -> Handle {
-        Handle::new(text)
+        Handle(text.into())
     }
 }
 
 impl From<String> for Handle {
     fn from(text: String) -> Handle {
-        Handle::new(text)
+        Handle::from(text.as_str())
+    }
+}
+
+impl PartialOrd for Handle {
+    fn partial_cmp(&self, other: &Handle) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Handle {
+    fn cmp(&self, other: &Handle) -> Ordering {
+        self.0.as_bytes().cmp(other.0.as_bytes())
+    }
+}
+
+impl Hash for Handle {
+    fn hash<H: Hasher>(&self, hasher: &mut H) {
+        self.as_str().hash(hasher);
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Handle").field(&self.as_str()).finish()
     }
 }
 
 impl fmt::Display for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(self.as_str())
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod facts;
 mod finite;
 mod id;
 mod patch;
+mod text;
 mod value;
 
 pub use data::Data;
@@ -69,7 +70,7 @@ impl Record {
         }
     }
 
-    /// Whether the session lives at `now`: the one place that decides about expiry.
+    /// Whether the session lives at `now`.
     ///
     /// ```
     /// use cloakroom::{Timestamp, record::Record};
@@ -80,11 +81,36 @@ impl Record {
     /// assert!(!record.is_live(at(10)));
     /// ```
     pub fn is_live(&self, now: Timestamp) -> bool {
-        now < self.end()
+        self.times().is_live(now)
     }
 
     /// When it ends if nobody touches it: the earlier of the idle and the absolute end.
     pub fn end(&self) -> Timestamp {
+        self.times().end()
+    }
+
+    pub(crate) fn times(&self) -> Times {
+        let Record { created, seen, idle_end, absolute_end, .. } = *self;
+        Times { created, seen, idle_end, absolute_end }
+    }
+}
+
+/// The times of a record, which decide about its expiry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Times {
+    pub(crate) created: Timestamp,
+    pub(crate) seen: Timestamp,
+    pub(crate) idle_end: Timestamp,
+    pub(crate) absolute_end: Timestamp,
+}
+
+impl Times {
+    /// The one place that decides about expiry.
+    pub(crate) fn is_live(&self, now: Timestamp) -> bool {
+        now < self.end()
+    }
+
+    pub(crate) fn end(&self) -> Timestamp {
         self.idle_end.min(self.absolute_end)
     }
 }

@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::io;
-use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::finite;
+use super::text::Text;
 
 /// How deep arrays and objects may stand in each other. Deeper values are refused: not every database keeps them.
 pub const MAX_DEPTH: usize = 100;
@@ -28,7 +28,10 @@ pub const MAX_DEPTH: usize = 100;
 /// # Ok::<(), cloakroom::record::ValueError>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
-pub struct Value(Arc<str>);
+pub struct Value(Text<IN_PLACE>);
+
+/// Text that is no longer is kept in place: most numbers, flags and names.
+const IN_PLACE: usize = 22;
 
 impl Value {
     /// The value as JSON.
@@ -37,7 +40,7 @@ impl Value {
     ///
     /// If it can't be serialised, or holds what not every store can keep (see the type).
     pub fn serialize<T: Serialize + ?Sized>(value: &T) -> Result<Value, ValueError> {
-        let mut text = Text { short: [0; SHORT], length: 0, long: Vec::new() };
+        let mut text = Written { short: [0; SHORT], length: 0, long: Vec::new() };
         serde_json::to_writer(&mut text, value).map_err(|source| ValueError::json(Kind::NotSerializable, source))?;
         let text = std::str::from_utf8(text.bytes()).map_err(|_| ValueError(Kind::NotSerializable, None))?;
         check(text)?;
@@ -61,34 +64,45 @@ impl Value {
         Ok(Value(text.into()))
     }
 
+    /// The text of a value that was one before.
+    pub(crate) fn from_kept(text: &str) -> Value {
+        Value(text.into())
+    }
+
     /// The value as a Rust type.
     ///
     /// # Errors
     ///
     /// If it is of another type.
     pub fn deserialize<T: DeserializeOwned>(&self) -> Result<T, ValueError> {
-        serde_json::from_str(&self.0).map_err(|source| ValueError::json(Kind::OtherType, source))
+        serde_json::from_str(self.as_json()).map_err(|source| ValueError::json(Kind::OtherType, source))
     }
 
     /// The JSON text.
     pub fn as_json(&self) -> &str {
-        &self.0
+        self.0.as_str()
+    }
+
+    /// How many bytes the JSON text has.
+    pub(super) fn size(&self) -> usize {
+        self.0.as_bytes().len()
     }
 
     /// Whether the name of a key in it holds NUL, which not every format can say.
     pub(crate) fn has_nul_in_a_key(&self) -> bool {
         // In JSON text it is always escaped, and an odd number of backslashes before the escape makes it another text.
-        self.0.match_indices("\\u0000").any(|(at, escape)| {
-            let before = self.0[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
-            let end = end_of_string(self.0.as_bytes(), at + escape.len() - 1);
-            let is_key = |end: usize| self.0[end + 1..].trim_ascii_start().starts_with(':');
+        let text = self.as_json();
+        text.match_indices("\\u0000").any(|(at, escape)| {
+            let before = text[..at].bytes().rev().take_while(|byte| *byte == b'\\').count();
+            let end = end_of_string(text.as_bytes(), at + escape.len() - 1);
+            let is_key = |end: usize| text[end + 1..].trim_ascii_start().starts_with(':');
             before % 2 == 0 && end.is_ok_and(is_key)
         })
     }
 
     /// The number, if the value is an integer. `-0` is a float: no integer has that sign.
     pub fn as_i64(&self) -> Option<i64> {
-        if &*self.0 == "-0" { None } else { self.0.parse().ok() }
+        if self.as_json() == "-0" { None } else { self.as_json().parse().ok() }
     }
 }
 
@@ -96,20 +110,20 @@ impl Value {
 const SHORT: usize = 64;
 
 /// Text that is being written. While it is short, it takes no allocation.
-struct Text {
+struct Written {
     short: [u8; SHORT],
     length: usize,
     /// All of it, once it is longer.
     long: Vec<u8>,
 }
 
-impl Text {
+impl Written {
     fn bytes(&self) -> &[u8] {
         if self.long.is_empty() { &self.short[..self.length] } else { &self.long }
     }
 }
 
-impl io::Write for Text {
+impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let room = self.short.get_mut(self.length..self.length + bytes.len()).filter(|_| self.long.is_empty());
         match room {
@@ -140,7 +154,7 @@ impl From<i64> for Value {
 
 impl fmt::Debug for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Value({} bytes)", self.0.len())
+        write!(f, "Value({} bytes)", self.size())
     }
 }
 

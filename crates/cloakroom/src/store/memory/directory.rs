@@ -4,25 +4,27 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::MemoryStore;
-use super::shard::Slot;
+use super::shard::Shard;
+use super::slot::Slot;
+use super::sync::MutexGuard;
 use crate::clock::Timestamp;
 use crate::record::{Handle, UserId};
 use crate::store::{Directory, Entry, StoreFuture};
 
 impl Directory for MemoryStore {
     fn list<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
-        let mut entries: Vec<_> = {
-            let shards = self.all_shards();
-            let live = shards.iter().flat_map(|shard| shard.of_user(user)).filter(|(_, slot)| slot.record.is_live(now));
-            live.map(|(_, slot)| entry(slot)).collect()
-        };
+        let mut entries = Vec::new();
+        for shard in &self.all_shards() {
+            let live = shard.of_user(user).filter(|(_, slot)| slot.is_live(now));
+            entries.extend(live.map(|(_, slot)| Entry::new(shard.handle(slot), &slot.whole())));
+        }
         entries.sort_by_key(|entry| Reverse(entry.seen));
         StoreFuture::ready(Ok(entries))
     }
 
     fn count<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, u64> {
         let shards = self.all_shards();
-        let live = shards.iter().flat_map(|shard| shard.of_user(user)).filter(|(_, slot)| slot.record.is_live(now));
+        let live = shards.iter().flat_map(|shard| shard.of_user(user)).filter(|(_, slot)| slot.is_live(now));
         StoreFuture::ready(Ok(live.count() as u64))
     }
 
@@ -36,25 +38,35 @@ impl Directory for MemoryStore {
 
     fn page<'a>(&'a self, after: Option<&'a Handle>, limit: usize, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
         let shards = self.all_shards();
-        let mut page: BTreeMap<&Handle, &Slot> = BTreeMap::new();
-        for slot in shards.iter().flat_map(|shard| shard.slots()) {
-            let behind = after.is_none_or(|after| slot.handle > *after);
-            let full = page.len() >= limit;
-            let beyond = full && page.last_key_value().is_none_or(|(last, _)| slot.handle > **last);
-            if !behind || beyond || !slot.record.is_live(now) {
-                continue;
-            }
-            page.insert(&slot.handle, slot);
-            if full {
-                page.pop_last();
-            }
-        }
-        StoreFuture::ready(Ok(page.into_values().map(entry).collect()))
+        let page = first(&shards, after.map(Handle::as_str), limit, now);
+        StoreFuture::ready(Ok(page.into_iter().map(|(handle, slot)| Entry::new(handle, &slot.whole())).collect()))
     }
 }
 
-fn entry(slot: &Slot) -> Entry {
-    Entry::new(slot.handle.clone(), &slot.record)
+/// At most `limit` live records behind a handle, in the order of their handles.
+pub(super) fn first<'a>(
+    shards: &'a [MutexGuard<'_, Shard>],
+    after: Option<&str>,
+    limit: usize,
+    now: Timestamp,
+) -> BTreeMap<Handle, &'a Slot> {
+    let mut first = BTreeMap::new();
+    for shard in shards {
+        for slot in shard.slots().filter(|slot| slot.is_live(now)) {
+            let handle = shard.handle(slot);
+            let behind = after.is_none_or(|after| handle.as_str() > after);
+            let full = first.len() >= limit;
+            let beyond = full && first.last_key_value().is_none_or(|(last, _)| handle > *last);
+            if !behind || beyond {
+                continue;
+            }
+            first.insert(handle, slot);
+            if full {
+                first.pop_last();
+            }
+        }
+    }
+    first
 }
 
 impl MemoryStore {
@@ -62,11 +74,13 @@ impl MemoryStore {
     pub(super) fn end(&self, user: &UserId, now: Timestamp, chosen: impl Fn(&Handle) -> bool) -> u64 {
         let mut ended = 0;
         for shard in &mut self.all_shards() {
-            let mine = shard.of_user(user).filter(|(_, slot)| slot.record.is_live(now) && chosen(&slot.handle));
-            let keys: Vec<_> = mine.map(|(key, _)| key.clone()).collect();
-            let removed = keys.iter().filter_map(|key| shard.remove(key)).count();
-            self.left(removed);
-            ended += removed as u64;
+            let mine = shard.of_user(user).filter(|(_, slot)| slot.is_live(now) && chosen(&shard.handle(slot)));
+            let mine: Vec<_> = mine.map(|(at, _)| at).collect();
+            for at in &mine {
+                shard.remove_at(*at);
+            }
+            self.left(mine.len());
+            ended += mine.len() as u64;
         }
         ended
     }

@@ -1,10 +1,8 @@
 //! The memory store's records, handed out in the order of their handles.
 
-use std::collections::BTreeMap;
-
 use super::MemoryStore;
+use super::directory::first;
 use crate::clock::Timestamp;
-use crate::record::Handle;
 use crate::store::{Batch, Cursor, Export, Exported, Names, StoreFuture};
 
 impl Export for MemoryStore {
@@ -15,22 +13,12 @@ impl Export for MemoryStore {
     fn records<'a>(&'a self, after: Option<&'a Cursor>, limit: usize, now: Timestamp) -> StoreFuture<'a, Batch> {
         let limit = limit.max(1);
         let shards = self.all_shards();
-        let mut first = BTreeMap::new();
-        for (key, slot) in shards.iter().flat_map(|shard| shard.keys_and_slots()) {
-            let behind = after.is_none_or(|after| slot.handle.as_str() > after.as_str());
-            if !behind || !slot.record.is_live(now) {
-                continue;
-            }
-            first.insert(&slot.handle, (key, slot));
-            if first.len() > limit {
-                first.pop_last();
-            }
-        }
+        let first = first(&shards, after.map(Cursor::as_str), limit, now);
         let next = first.last_key_value().filter(|_| first.len() == limit);
-        let next = next.map(|(handle, _): (&&Handle, _)| Cursor::new(handle.as_str()));
-        let records = first.into_values();
-        let records = records.map(|(key, slot)| {
-            Exported::of_key(key.clone(), slot.handle.clone(), slot.record.clone()).with_token(slot.token())
+        let next = next.map(|(handle, _)| Cursor::new(handle.as_str()));
+        let records = first.into_iter();
+        let records = records.map(|(handle, slot)| {
+            Exported::of_key(slot.id.clone().into(), handle, slot.whole()).with_token(slot.token())
         });
         StoreFuture::ready(Ok(Batch::new(records.collect(), next)))
     }

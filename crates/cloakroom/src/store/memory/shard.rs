@@ -1,101 +1,83 @@
 //! One part of the memory store, behind one lock.
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::hash::{BuildHasherDefault, Hasher};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sha2::{Digest as _, Sha256};
-
+use super::body::{Common, Contents};
+use super::handles::Handles;
 use super::hub::Hub;
+use super::opened::{Open, Opened};
+use super::orders::{Orders, Places, Rank};
+use super::rotations::{Origin, Recent};
+use super::slot::Slot;
+use super::slots::{At, Slots};
+use super::users::Users;
 use crate::clock::Timestamp;
 use crate::record::{Handle, Patch, Record, StoreKey, UserId, WrongType};
-use crate::store::{Applied, Created, Found, Guard, Name, News, Rotated, SUPERSEDED_FOR, Token, Written};
-
-/// Ids are random already, and nobody can choose one: only those that the server has drawn get here.
-type ByKey<T> = HashMap<StoreKey, T, BuildHasherDefault<Spread>>;
-type Keys = HashSet<StoreKey, BuildHasherDefault<Spread>>;
+use crate::store::{Applied, Created, Found, Guard, Name, News, Rotated, Written};
 
 /// The records of one shard, and their orders of leaving.
 #[derive(Default)]
 pub(super) struct Shard {
+    slots: Slots,
+    orders: Orders,
+    users: Users,
+    opened: Opened,
+    handles: Handles,
     hub: Arc<Hub>,
-    slots: ByKey<Slot>,
-    by_end: BTreeMap<(Timestamp, u64), StoreKey>,
-    by_rank: BTreeMap<Rank, StoreKey>,
-    by_user: HashMap<UserId, Keys>,
-    /// Where the records that were rotated away from a key went, and the order in which that may be forgotten.
-    successors: ByKey<StoreKey>,
-    forget: VecDeque<(Timestamp, StoreKey)>,
+    /// Where the records that were rotated away from a key went, and where those came from that were given one.
+    went: Recent<StoreKey>,
+    came: Recent<Origin>,
+    common: Common,
+    scratch: Vec<u8>,
 }
 
-/// A record in its place.
-pub(super) struct Slot {
-    pub(super) record: Record,
+/// Who had to leave for another one.
+pub(super) struct Evicted {
     pub(super) handle: Handle,
-    /// How many were created before it in the whole store.
-    number: u64,
-    version: i64,
-    previous: Option<Previous>,
-}
-
-struct Previous {
-    key: StoreKey,
-    until: Timestamp,
-}
-
-/// The order of eviction: anonymous sessions before users', among each the longest idle first, and the first created of
-/// those that were seen at the same moment.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Rank {
-    pub(super) is_user: bool,
-    seen: Timestamp,
-    number: u64,
+    pub(super) user: Option<UserId>,
 }
 
 impl Shard {
-    /// A shard that tells what happens in it.
-    pub(super) fn new(hub: Arc<Hub>) -> Shard {
-        Shard { hub, ..Shard::default() }
+    /// A shard whose records have these handles, wherever they are moved, and that tells what happens in it.
+    pub(super) fn new(handles: Handles, hub: Arc<Hub>) -> Shard {
+        Shard { handles, hub, ..Shard::default() }
     }
 
-    pub(super) fn find(&self, key: &StoreKey, now: Timestamp) -> Option<Found> {
-        let slot = self.slots.get(key).filter(|slot| slot.record.is_live(now))?;
-        Some(Found::new(slot.record.clone(), slot.token(), slot.handle.clone()))
+    pub(super) fn find(&mut self, key: &StoreKey, now: Timestamp) -> Option<Found> {
+        let at = self.live(key, now)?;
+        let slot = &self.slots[at];
+        let open = self.opened.get(at, || Open::of(slot, &self.handles, &mut self.common));
+        Some(Found::new(slot.record(open.contents.clone()), slot.token(), open.handle.clone()))
     }
 
     pub(super) fn has(&self, key: &StoreKey) -> bool {
-        self.slots.contains_key(key)
+        self.slots.find(key.id()).is_some()
     }
 
     /// Puts a record in its place, under a key that is known to be free.
-    pub(super) fn create(&mut self, key: StoreKey, record: Record, number: u64) -> Created {
-        let slot = Slot { record, handle: handle_for(&key, number), number, version: 1, previous: None };
-        let created = Created::Done { token: slot.token(), handle: slot.handle.clone() };
-        self.insert(key, slot);
+    pub(super) fn create(&mut self, key: &StoreKey, record: &Record, number: u64) -> Created {
+        let mut slot = Slot::new(key.id().clone(), record.times(), number);
+        let open = Open { handle: self.handles.of(number), contents: Contents::of(record.clone()) };
+        slot.body.keep(&open.contents, &mut self.scratch);
+        let created = Created::Done { token: slot.token(), handle: open.handle.clone() };
+        let at = self.insert(slot, key);
+        self.opened.put(at, open);
         created
     }
 
     pub(super) fn apply(&mut self, key: &StoreKey, patch: &Patch, guard: &Guard, now: Timestamp) -> Applied {
-        let Some(slot) = self.slots.get_mut(key).filter(|slot| slot.record.is_live(now)) else { return Applied::Gone };
-        if !slot.allows(guard) {
+        let Some(at) = self.live(key, now) else { return Applied::Gone };
+        if !self.slots[at].allows(guard) {
             return Applied::Conflict;
         }
-        let (before, user) = (Places::of(slot), slot.user_before(patch));
-        let Ok(written) = slot.change(patch, now) else { return Applied::WrongType };
-        let after = Places::of(slot);
-        if let Some(user) = user {
-            unlist(&mut self.by_user, key, user.as_ref());
-            list(&mut self.by_user, key, slot.record.user.as_ref());
+        match self.change(at, patch, now) {
+            Ok(written) => {
+                let token = || patch.changes_data().then(|| written.token.clone());
+                self.hub.tell(|| News::Changed(self.name(at), token()));
+                Applied::Done(written)
+            }
+            Err(WrongType) => Applied::WrongType,
         }
-        let token = || patch.changes_data().then(|| written.token.clone());
-        self.hub.tell(|| News::Changed(Name::Handle(slot.handle.clone()), token()));
-        if before != after {
-            self.leave(&before);
-            self.enter(key, after);
-        }
-        Applied::Done(written)
     }
 
     /// Takes a live record out to give it the key `new`, with a patch applied.
@@ -107,199 +89,157 @@ impl Shard {
         guard: &Guard,
         now: Timestamp,
     ) -> Result<(Slot, Written), Rotated> {
-        let Some(slot) = self.slots.get_mut(old).filter(|slot| slot.record.is_live(now)) else {
-            return Err(Rotated::Gone);
-        };
-        if !slot.allows(guard) {
+        let at = self.live(old, now).ok_or(Rotated::Gone)?;
+        if !self.slots[at].allows(guard) {
             return Err(Rotated::Conflict);
         }
-        let (before, user) = (Places::of(slot), slot.user_before(patch));
-        let Ok(written) = slot.change(patch, now) else { return Err(Rotated::WrongType) };
-        let Some(mut slot) = self.slots.remove(old) else { return Err(Rotated::Gone) };
-        self.leave(&before);
-        self.hub.tell(|| News::Changed(Name::Handle(slot.handle.clone()), None));
-        unlist(&mut self.by_user, old, user.as_ref().unwrap_or(&slot.record.user).as_ref());
-        let until = now + SUPERSEDED_FOR;
-        slot.previous = Some(Previous { key: old.clone(), until });
-        self.remember(old.clone(), new, until, now);
-        Ok((slot, written))
+        let written = self.change(at, patch, now).map_err(|WrongType| Rotated::WrongType)?;
+        self.hub.tell(|| News::Changed(self.name(at), None));
+        self.went.remember(old.clone(), new, now);
+        Ok((self.take_out(at), written))
     }
 
-    pub(super) fn insert(&mut self, key: StoreKey, slot: Slot) {
-        self.enter(&key, Places::of(&slot));
-        list(&mut self.by_user, &key, slot.record.user.as_ref());
-        self.hub.tell(|| News::Changed(Name::Key(*key.digest()), None));
-        self.slots.insert(key, slot);
+    /// Puts a record that was taken out from under the key `old` into its new place.
+    pub(super) fn arrive(&mut self, mut slot: Slot, old: &StoreKey, new: &StoreKey, now: Timestamp) -> Handle {
+        let number = slot.number;
+        slot.id = new.id().clone();
+        self.insert(slot, new);
+        self.came.remember(new.clone(), Origin { key: old.clone(), number }, now);
+        self.handles.of(number)
     }
 
     pub(super) fn remove(&mut self, key: &StoreKey) -> Option<Slot> {
-        let slot = self.slots.remove(key)?;
-        self.leave(&Places::of(&slot));
-        unlist(&mut self.by_user, key, slot.record.user.as_ref());
-        self.hub.tell(|| News::Gone(Name::Handle(slot.handle.clone())));
-        Some(slot)
+        self.slots.find(key.id()).map(|at| self.remove_at(at))
     }
 
-    /// Removes at most `limit` expired records; tells how many.
-    pub(super) fn remove_expired(&mut self, limit: usize, now: Timestamp) -> usize {
-        let mut removed = 0;
-        while removed < limit {
-            let first = self.by_end.first_key_value().filter(|((end, _), _)| *end <= now);
-            let Some(key) = first.map(|(_, key)| key.clone()) else { break };
-            removed += usize::from(self.remove(&key).is_some());
+    pub(super) fn remove_at(&mut self, at: At) -> Slot {
+        self.hub.tell(|| News::Gone(self.name(at)));
+        self.take_out(at)
+    }
+
+    fn take_out(&mut self, at: At) -> Slot {
+        self.opened.take(at);
+        let slot = &self.slots[at];
+        let places = Places::of(slot);
+        self.users.remove(slot.body.user(), at);
+        self.orders.leave(&mut self.slots, at, places);
+        self.slots.remove(at)
+    }
+
+    /// Removes at most `limit` expired records, looking at no more than `look`; tells how many. What expired in the last four
+    /// seconds may stand behind what lives.
+    pub(super) fn remove_expired(&mut self, limit: usize, look: usize, now: Timestamp) -> usize {
+        let expired: Vec<_> = self.orders.expired(&self.slots, look, now).take(limit).collect();
+        for at in &expired {
+            self.remove_at(*at);
         }
-        removed
+        expired.len()
     }
 
     pub(super) fn first_to_go(&self) -> Option<Rank> {
-        self.by_rank.first_key_value().map(|(rank, _)| *rank)
+        self.orders.first_to_go(&self.slots).map(|(rank, _)| rank)
     }
 
-    /// Removes the record with this rank, if it still has it.
-    pub(super) fn evict(&mut self, rank: &Rank) -> Option<Slot> {
-        let key = self.by_rank.get(rank)?.clone();
-        self.remove(&key)
+    /// Removes the record that is the first to go.
+    pub(super) fn evict(&mut self) -> Option<Evicted> {
+        let (_, at) = self.orders.first_to_go(&self.slots)?;
+        let slot = self.remove_at(at);
+        let user = slot.body.user().and_then(|user| UserId::new(user).ok());
+        Some(Evicted { handle: self.handles.of(slot.number), user })
     }
 
     /// The key that the record of this key was last given; to be checked with [`came_from`](Shard::came_from).
-    pub(super) fn successor(&self, key: &StoreKey) -> Option<StoreKey> {
-        self.successors.get(key).cloned()
+    pub(super) fn successor(&self, key: &StoreKey, now: Timestamp) -> Option<StoreKey> {
+        self.went.get(key, now).cloned()
     }
 
     /// Whether a live record was given the key `key` in place of `previous` a moment ago.
     pub(super) fn came_from(&self, key: &StoreKey, previous: &StoreKey, now: Timestamp) -> bool {
-        self.slots.get(key).filter(|slot| slot.record.is_live(now)).is_some_and(|slot| {
-            slot.previous.as_ref().is_some_and(|before| before.key == *previous && now < before.until)
-        })
+        let number = self.live(key, now).map(|at| self.slots[at].number);
+        let origin = self.came.get(key, now);
+        origin.is_some_and(|origin| origin.key == *previous && number == Some(origin.number))
     }
 
-    /// The user's records here.
-    pub(super) fn of_user(&self, user: &UserId) -> impl Iterator<Item = (&StoreKey, &Slot)> {
-        let keys = self.by_user.get(user).into_iter().flatten();
-        keys.filter_map(|key| Some((key, self.slots.get(key)?)))
-    }
-
-    pub(super) fn keys_and_slots(&self) -> impl Iterator<Item = (&StoreKey, &Slot)> {
-        self.slots.iter()
+    /// The user's records here, with their addresses.
+    pub(super) fn of_user(&self, user: &UserId) -> impl Iterator<Item = (At, &Slot)> {
+        self.users.of(user.as_str()).iter().map(|at| (*at, &self.slots[*at]))
     }
 
     pub(super) fn slots(&self) -> impl Iterator<Item = &Slot> {
-        self.slots.values()
+        self.slots.iter()
     }
 
-    fn remember(&mut self, old: StoreKey, new: StoreKey, until: Timestamp, now: Timestamp) {
-        // What is to be remembered for far too long was told so by a clock that has been set back since. Requests bring
-        // their own `now` and overtake each other, so it is not for a little that anything is forgotten.
-        let far = now + SUPERSEDED_FOR * 2;
-        while self.forget.front().is_some_and(|(until, _)| *until <= now || *until > far) {
-            if let Some((_, key)) = self.forget.pop_front() {
-                self.successors.remove(&key);
+    pub(super) fn handle(&self, slot: &Slot) -> Handle {
+        self.handles.of(slot.number)
+    }
+
+    fn live(&self, key: &StoreKey, now: Timestamp) -> Option<At> {
+        self.slots.find(key.id()).filter(|at| self.slots[*at].is_live(now))
+    }
+
+    fn name(&self, at: At) -> Name {
+        Name::Handle(self.handles.of(self.slots[at].number))
+    }
+
+    fn insert(&mut self, slot: Slot, key: &StoreKey) -> At {
+        self.hub.tell(|| News::Changed(Name::Key(*key.digest()), None));
+        let places = Places::of(&slot);
+        let at = self.slots.insert(slot);
+        self.users.add(self.slots[at].body.user(), at);
+        self.orders.enter(&mut self.slots, at, places);
+        at
+    }
+
+    fn change(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
+        let before = Places::of(&self.slots[at]);
+        let written = if patch.changes_data() { self.write(at, patch, now) } else { self.touch(at, patch, now) };
+        let after = Places::of(&self.slots[at]);
+        if before != after {
+            self.orders.leave(&mut self.slots, at, before);
+            self.orders.enter(&mut self.slots, at, after);
+        }
+        written
+    }
+
+    /// Applies a patch that changes times alone, so that nothing has to be unpacked.
+    fn touch(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
+        let slot = &mut self.slots[at];
+        let mut record = slot.record(Contents::empty(&self.common));
+        let numbers = patch.apply_to(&mut record, now)?;
+        slot.times = record.times();
+        Ok(Written::new(slot.token(), numbers))
+    }
+
+    fn write(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
+        let slot = &mut self.slots[at];
+        let open = self.opened.take(at).unwrap_or_else(|| Open::of(slot, &self.handles, &mut self.common));
+        let mut record = slot.record(open.contents);
+        let applied = patch.apply_to(&mut record, now);
+        let (times, contents) = (record.times(), Contents::of(record));
+        if applied.is_ok() {
+            let user = contents.user.as_ref().map(UserId::as_str);
+            if slot.body.user() != user {
+                self.users.remove(slot.body.user(), at);
+                self.users.add(user, at);
             }
+            slot.times = times;
+            slot.body.keep(&contents, &mut self.scratch);
+            slot.renew_token();
         }
-        self.successors.insert(old.clone(), new);
-        self.forget.push_back((until, old));
-    }
-
-    fn enter(&mut self, key: &StoreKey, places: Places) {
-        self.by_end.insert((places.end, places.rank.number), key.clone());
-        self.by_rank.insert(places.rank, key.clone());
-    }
-
-    fn leave(&mut self, places: &Places) {
-        self.by_end.remove(&(places.end, places.rank.number));
-        self.by_rank.remove(&places.rank);
-    }
-}
-
-fn list(by_user: &mut HashMap<UserId, Keys>, key: &StoreKey, user: Option<&UserId>) {
-    let Some(user) = user else { return };
-    match by_user.get_mut(user) {
-        Some(keys) => drop(keys.insert(key.clone())),
-        None => drop(by_user.insert(user.clone(), Keys::from_iter([key.clone()]))),
-    }
-}
-
-fn unlist(by_user: &mut HashMap<UserId, Keys>, key: &StoreKey, user: Option<&UserId>) {
-    let Some((user, keys)) = user.and_then(|user| Some((user, by_user.get_mut(user)?))) else { return };
-    keys.remove(key);
-    if keys.is_empty() {
-        by_user.remove(user);
-    }
-}
-
-impl Slot {
-    pub(super) fn token(&self) -> Token {
-        Token::version(self.version)
-    }
-
-    fn allows(&self, guard: &Guard) -> bool {
-        match guard {
-            Guard::Exists => true,
-            Guard::Unchanged(token) => *token == self.token(),
-        }
-    }
-
-    /// Whose it is, if a patch may change that.
-    fn user_before(&self, patch: &Patch) -> Option<Option<UserId>> {
-        (patch.user.is_some() && patch.user != self.record.user).then(|| self.record.user.clone())
-    }
-
-    fn change(&mut self, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
-        let numbers = patch.apply_to(&mut self.record, now)?;
-        self.version += i64::from(patch.changes_data());
-        Ok(Written::new(self.token(), numbers))
-    }
-}
-
-/// Where a record stands in its shard's orders.
-#[derive(PartialEq)]
-struct Places {
-    end: Timestamp,
-    rank: Rank,
-}
-
-impl Places {
-    fn of(slot: &Slot) -> Places {
-        let record = &slot.record;
-        Places {
-            end: record.end(),
-            rank: Rank { is_user: record.user.is_some(), seen: record.seen, number: slot.number },
-        }
-    }
-}
-
-/// A handle that leads back to no key, without asking for more random bytes. The number sets apart a record that was
-/// rotated away from a key and one that is created with that key later.
-fn handle_for(key: &StoreKey, number: u64) -> Handle {
-    let hash =
-        Sha256::new().chain_update(b"cloakroom handle").chain_update(key.as_bytes()).chain_update(number.to_be_bytes());
-    Handle::new(URL_SAFE_NO_PAD.encode(&hash.finalize()[..12]))
-}
-
-/// Spreads the randomness of an id's characters, which leave some bits as they are, over all bits.
-#[derive(Default)]
-pub(super) struct Spread(u64);
-
-impl Hasher for Spread {
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
-    }
-
-    fn write_u64(&mut self, number: u64) {
-        // An odd number without a pattern: the golden ratio's.
-        self.0 = (self.0 ^ number).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    }
-
-    fn finish(&self) -> u64 {
-        // A table looks at both ends, and a product is random at its upper one.
-        self.0 ^ self.0.rotate_left(32)
+        let token = slot.token();
+        // What was refused has changed nothing.
+        self.opened.put(at, Open { handle: open.handle, contents });
+        applied.map(|numbers| Written::new(token, numbers))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::record::SessionId;
+    use crate::record::{Data, SessionId, Value};
+    use crate::store::SUPERSEDED_FOR;
 
     fn at(seconds: i64) -> Timestamp {
         Timestamp::from_millis(seconds * 1_000)
@@ -313,45 +253,83 @@ mod tests {
         let (slot, _) = shard
             .take(&key(number), key(number + 1), &Patch::default(), &Guard::Exists, now)
             .unwrap_or_else(|_| panic!("the session is gone"));
-        shard.insert(key(number + 1), slot);
+        shard.arrive(slot, &key(number), &key(number + 1), now);
+    }
+
+    fn data(record: &Record) -> [&Arc<Data>; 2] {
+        [&record.data, &record.metadata]
     }
 
     #[test]
     fn a_load_copies_neither_data_nor_metadata() {
         let mut shard = Shard::default();
-        shard.create(key(0), Record::new(at(0), at(10), at(10)), 0);
-        let [one, two] = [at(1), at(2)].map(|now| shard.find(&key(0), now).map(|found| found.record));
-        let shared = one.zip(two).map(|(one, two)| {
-            (std::sync::Arc::ptr_eq(&one.data, &two.data), std::sync::Arc::ptr_eq(&one.metadata, &two.metadata))
-        });
-        assert_eq!(shared, Some((true, true)));
+        let mut record = Record::new(at(0), at(10), at(10));
+        record.data = Arc::new([("n", Value::from(1))].into_iter().collect());
+        // Its place among what is open is taken by another one.
+        for number in 0..100 {
+            shard.create(&key(number), &record, number);
+        }
+        let mut loaded = || shard.find(&key(0), at(1)).unwrap().record;
+        let (one, two) = (loaded(), loaded());
+        assert_eq!(one, record);
+        assert!(data(&one).iter().zip(data(&two)).all(|(one, two)| Arc::ptr_eq(one, two)));
+    }
+
+    #[test]
+    fn what_is_open_is_what_is_kept() {
+        let (mut shard, end) = (Shard::default(), at(3_600));
+        let mut expected: Vec<_> = (0..200).map(|number| Record::new(at(number), end, end)).collect();
+        for (number, record) in (0..).zip(&expected) {
+            shard.create(&key(number), record, number);
+        }
+        for step in 0..5_000_u64 {
+            let number = (step * 37 + step / 200) % 200;
+            let (record, mut patch) = (&mut expected[number as usize], Patch::default());
+            match step % 5 {
+                0 => patch.set("text", Value::serialize(&"a".repeat((step % 1_500) as usize)).unwrap()),
+                1 => patch.set_metadata("n", Value::from(step as i64)),
+                2 => patch.expiry = crate::record::Expiry::Exactly(at(3_600 + step as i64)),
+                3 => patch.add("text", 1).unwrap(),
+                _ => patch.user = Some(UserId::new(format!("user {}", step % 7)).unwrap()),
+            }
+            let applied = matches!(shard.apply(&key(number), &patch, &Guard::Exists, at(200)), Applied::Done(_));
+            assert_eq!(applied, patch.apply_to(record, at(200)).is_ok());
+            assert_eq!(shard.find(&key(number), at(200)).unwrap().record, *record);
+        }
+        for (number, record) in (0..).zip(&expected) {
+            assert_eq!(shard.find(&key(number), at(200)).unwrap().record, *record);
+            let slot = shard.remove(&key(number)).unwrap();
+            assert_eq!(slot.whole(), *record);
+        }
+        assert!(shard.orders.is_empty() && shard.users.count() == 0);
     }
 
     #[test]
     fn previous_keys_are_forgotten_though_the_clock_was_set_back() {
         let (mut shard, hour) = (Shard::default(), 3_600);
-        shard.create(key(0), Record::new(at(0), at(100 * hour), at(100 * hour)), 0);
+        shard.create(&key(0), &Record::new(at(0), at(100 * hour), at(100 * hour)), 0);
         turn(&mut shard, 0, at(10 * hour));
         for number in 1..500 {
             turn(&mut shard, number, at(number as i64));
         }
-        assert!(shard.forget.len() <= 11 && shard.successors.len() <= 11, "{} keys", shard.forget.len());
+        assert!(shard.went.len() <= 11 && shard.came.len() <= 11, "{} keys", shard.went.len());
     }
 
     #[test]
     fn a_request_that_was_overtaken_makes_nobody_forget() {
         let (mut shard, end) = (Shard::default(), at(3_600));
-        shard.create(key(0), Record::new(at(0), end, end), 0);
-        shard.create(key(100), Record::new(at(0), end, end), 1);
+        shard.create(&key(0), &Record::new(at(0), end, end), 0);
+        shard.create(&key(100), &Record::new(at(0), end, end), 1);
         turn(&mut shard, 0, at(8));
         turn(&mut shard, 100, at(7));
-        assert_eq!(shard.successor(&key(0)), Some(key(1)));
+        assert_eq!(shard.successor(&key(0), at(7)), Some(key(1)));
+        assert!(shard.came_from(&key(1), &key(0), at(7)));
     }
 
     #[test]
     fn a_key_is_superseded_for_less_than_its_time_and_not_a_millisecond_more() {
         let (mut shard, end) = (Shard::default(), at(3_600));
-        shard.create(key(0), Record::new(at(0), end, end), 0);
+        shard.create(&key(0), &Record::new(at(0), end, end), 0);
         turn(&mut shard, 0, at(1));
         let (until, moment) = (at(1) + SUPERSEDED_FOR, std::time::Duration::from_millis(1));
         assert!(!shard.came_from(&key(1), &key(0), until));
@@ -360,25 +338,35 @@ mod tests {
     }
 
     #[test]
+    fn another_record_of_the_same_key_did_not_come_from_there() {
+        let (mut shard, end) = (Shard::default(), at(3_600));
+        shard.create(&key(0), &Record::new(at(0), end, end), 0);
+        turn(&mut shard, 0, at(1));
+        shard.remove(&key(1));
+        shard.create(&key(1), &Record::new(at(1), end, end), 1);
+        assert!(!shard.came_from(&key(1), &key(0), at(1)));
+    }
+
+    #[test]
     fn a_user_is_in_the_index_for_as_long_as_a_session_is() {
         let (mut shard, end) = (Shard::default(), at(3_600));
         let users = ["ada", "bob"].map(|name| UserId::new(name).unwrap_or_else(|error| panic!("{error}")));
-        shard.create(key(0), Record::new(at(0), end, end), 0);
+        shard.create(&key(0), &Record::new(at(0), end, end), 0);
         for user in users.iter().chain(&users) {
             let mut log_in = Patch::default();
             log_in.user = Some(user.clone());
             shard.apply(&key(0), &log_in, &Guard::Exists, at(1));
-            assert_eq!((shard.by_user.len(), shard.of_user(user).count()), (1, 1));
+            assert_eq!((shard.users.count(), shard.of_user(user).count()), (1, 1));
         }
         let mut log_in = Patch::default();
         log_in.user = Some(users[0].clone());
         let (slot, _) = shard
             .take(&key(0), key(1), &log_in, &Guard::Exists, at(2))
             .unwrap_or_else(|_| panic!("the session is gone"));
-        assert!(shard.by_user.is_empty());
-        shard.insert(key(1), slot);
+        assert_eq!(shard.users.count(), 0);
+        shard.arrive(slot, &key(0), &key(1), at(2));
         assert_eq!(shard.of_user(&users[0]).count(), 1);
         shard.remove(&key(1));
-        assert!(shard.by_user.is_empty() && shard.by_end.is_empty() && shard.by_rank.is_empty());
+        assert!(shard.users.count() == 0 && shard.orders.is_empty());
     }
 }

@@ -11,4 +11,4 @@ pub(super) use std::sync::{
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
-pub(super) use std::sync::PoisonError;
+pub(super) use std::sync::{PoisonError, TryLockError};
