@@ -140,8 +140,8 @@ async fn serve(old: &str, new: &str, time: Duration, count: usize) -> Outcome {
         all.add(&tally);
         kept.extend(own);
     }
-    let in_new = stream::iter(&kept).map(|kept| look(&*store, &*new, kept)).buffer_unordered(AT_ONCE);
-    let looks: Vec<Look> = in_new.try_collect().await?;
+    let looks = stream::iter(&kept).map(|kept| look(&store, &*new, kept)).buffer_unordered(AT_ONCE);
+    let looks: Vec<Look> = looks.try_collect().await?;
     let of = |kind| looks.iter().filter(|look| **look == kind).count();
     let Tally { returns, log_ins, writes, log_outs, errors, wrong, longest } = all;
     println!(
