@@ -31,9 +31,11 @@ fn middleware(criterion: &mut Criterion) {
         });
     };
     let (mut ours, mut theirs, mut theirs_signed) = (App::ours(), App::theirs(), App::theirs_signed());
+    let mut by_hand = App::by_hand();
     measure("bare", &mut App::bare(), "/untouched", false);
     for case in &CASES {
         measure(&format!("cloakroom/{}", case.name), &mut ours, case.ours, case.has_session);
+        measure(&format!("by hand/{}", case.name), &mut by_hand, case.by_hand, case.has_session);
         measure(&format!("tower-sessions/{}", case.name), &mut theirs, case.theirs, case.has_session);
         measure(&format!("tower-sessions, signed/{}", case.name), &mut theirs_signed, case.theirs, case.has_session);
     }

@@ -17,7 +17,8 @@ pub(crate) fn costs(plan: &Plan, cpus: &Cpus) -> Result<Section> {
         "As above, with sessions in MongoDB {}, a replica set of one node on the same machine. *Operations* is how many a request \
          takes by MongoDB's own counters (`serverStatus().opcounters`), *MongoDB's CPU* the processor time of its process for a \
          request. MongoDB takes time from servers and load, so rates and latencies tell less here than processor times.\n\n\
-         *Cloakroom as …* keeps its sessions as that package does, so that both can serve them together. tower-sessions \
+         *Near cache*: the same store behind a `NearCache`, which reads from its own memory what MongoDB's change stream has told \
+         nothing of. *Cloakroom as …* keeps its sessions as that package does, so that both can serve them together. tower-sessions \
          is missing: no store for MongoDB that is published fits its version 0.15 (tower-sessions-mongodb-store 0.11 \
          is for tower-sessions 0.11). axum_session_mongo keeps every session in the process too, and reads it there: \
          what another process writes it does not see. The packages of Express load the session at each request with a \

@@ -94,8 +94,9 @@ pub const IN_MEMORY: [Kind; 9] = [
 pub const CLOAKROOM_MONGODB: Kind = kind("Cloakroom", AXUM.name, Place::Mongodb, Program::Reference("layout=native"));
 
 /// All that keep their sessions in MongoDB.
-pub const IN_MONGODB: [Kind; 6] = [
+pub const IN_MONGODB: [Kind; 7] = [
     CLOAKROOM_MONGODB,
+    kind("Cloakroom, near cache", AXUM.name, Place::Mongodb, Program::Reference("layout=native&near=1")),
     kind(
         "Cloakroom as connect-mongodb-session",
         AXUM.name,
