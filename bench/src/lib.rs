@@ -18,3 +18,7 @@ pub mod measure;
 
 pub use routes::router;
 pub use settings::Settings;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/scaling.md")]
+pub struct Scaling;

@@ -45,7 +45,9 @@ impl Settings {
         let port = number("PORT", 0)?;
         let workers = number("WORKERS", 1)?;
         let absolute = Duration::from_secs(number("ABSOLUTE", 86_400)?);
-        let store = StoreUrl::parse(lookup("STORE").as_deref().unwrap_or("memory")).context("STORE")?;
+        let near = lookup("NEAR").filter(|seconds| seconds != "0");
+        let options: Vec<_> = near.as_deref().map(|seconds| ("near", seconds)).into_iter().collect();
+        let store = StoreUrl::parse_with(lookup("STORE").as_deref().unwrap_or("memory"), &options).context("STORE")?;
         Ok(Settings {
             port: port.try_into().with_context(|| format!("there is no port {port}"))?,
             workers: usize::try_from(workers).ok().and_then(NonZeroUsize::new).context("WORKERS must be 1 or more")?,
@@ -135,6 +137,14 @@ mod tests {
         assert!(read(&[("SECRET", "x,y")]).unwrap().layer().await.is_ok());
         assert!(read(&[("SECRET", "")]).unwrap().layer().await.is_err());
         assert_eq!(secrets(None).unwrap()[0].len(), 43);
+    }
+
+    #[test]
+    fn a_cache_stands_before_a_server_only() {
+        let mongodb = ("STORE", "mongodb://h/db");
+        assert!(read(&[mongodb, ("NEAR", "1")]).unwrap().store != read(&[mongodb, ("NEAR", "0")]).unwrap().store);
+        assert!(read(&[mongodb, ("NEAR", "0")]).unwrap().store == read(&[mongodb]).unwrap().store);
+        assert!(read(&[("NEAR", "1")]).is_err());
     }
 
     #[test]

@@ -1,12 +1,10 @@
 //! What every page shows around its own content.
 
-use std::borrow::Cow;
-
 use axum::extract::{FromRequestParts, OriginalUri};
 use axum::http::Uri;
 use axum::http::request::Parts;
 use cloakroom::cookie::CookieJar;
-use cloakroom::{Session, SessionError};
+use cloakroom::{Flash, FlashKind, Session, SessionError};
 use cloakroom_pages::Content;
 
 use crate::accounts::Account;
@@ -14,7 +12,6 @@ use crate::app::Shop;
 use crate::assets::STYLE_URL;
 use crate::cart::CART;
 use crate::errors::AppError;
-use crate::flash::FLASH;
 use crate::next::LocalPath;
 use crate::theme::Theme;
 
@@ -31,7 +28,8 @@ pub(crate) struct Visitor {
     /// What to call who has logged in.
     pub(crate) name: Option<&'static str>,
     pub(crate) in_cart: u32,
-    pub(crate) flash: Option<Cow<'static, str>>,
+    /// What was done since the last page.
+    pub(crate) flashes: Vec<Flash>,
 }
 
 impl Frame {
@@ -49,7 +47,7 @@ impl Frame {
         let visitor = Visitor {
             name: account(session, shop).map(|account| account.name),
             in_cart: session.get(CART)?.unwrap_or_default().count(),
-            flash: session.take(FLASH)?,
+            flashes: session.take_flashes()?,
         };
         let theme = Theme::of(&CookieJar::from_headers(&request.headers));
         Ok(Frame { theme, path: LocalPath::of_page(&request.method, uri), visitor: Some(visitor) })
@@ -62,9 +60,17 @@ impl Frame {
     pub(crate) fn themes(&self) -> [Theme; 3] {
         Theme::ALL
     }
+
+    /// The style of a message.
+    pub(crate) fn tone(&self, flash: &Flash) -> &'static str {
+        match flash.kind {
+            FlashKind::Warning | FlashKind::Error => "flash bad",
+            _ => "flash",
+        }
+    }
 }
 
-/// Reads the visitor's session, and takes the message that waits in it.
+/// Reads the visitor's session, and takes the messages that wait in it.
 impl FromRequestParts<Shop> for Frame {
     type Rejection = AppError;
 

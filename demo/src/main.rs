@@ -1,7 +1,7 @@
 //! The shop: a small web shop on Cloakroom sessions and cookies. `cargo run` opens it at <http://127.0.0.1:3000>.
 //!
 //! The parts, in reading order: [`app`] puts the routes and the layers together; [`pages`] are the handlers, with what they
-//! share in [`frame`]; [`cart`], [`flash`], [`recent`] and [`theme`] are what the shop keeps in sessions and in cookies;
+//! share in [`frame`]; [`cart`], [`recent`] and [`theme`] are what the shop keeps in sessions and in cookies;
 //! [`accounts`] and [`next`] are for logging in; [`place`] is where the sessions are kept, which is the shop's own [`folder`] beside
 //! a [`key_file`] if nothing else is said; [`express`] is for a shop that has an Express app beside it; [`form`], [`headers`]
 //! and [`errors`] stand around it all.
@@ -18,7 +18,6 @@ mod pages;
 
 mod cart;
 mod catalogue;
-mod flash;
 mod form;
 mod recent;
 mod theme;

@@ -67,7 +67,7 @@ function isOurs(req) {
   return origin === undefined || origin.split('://')[1] === req.get('host');
 }
 
-// What both shops keep in a session: cart { lines: [{ product, quantity }] }, flash (a text for the next page), user { id }.
+// What both shops keep in a session: cart { lines: [{ product, quantity }] }, user { id }. And our own: flash, a text for our next page.
 const lines = (req) => (req.session.cart?.lines ?? []).filter((line) => find(line.product));
 const account = (req) => ACCOUNTS.find(({ id }) => id === req.session.user?.id);
 

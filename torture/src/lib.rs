@@ -5,3 +5,5 @@
 pub mod history;
 
 pub mod faults;
+
+pub mod revocation;

@@ -4,7 +4,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use cloakroom_torture::{faults, history};
+use cloakroom_torture::{faults, history, revocation};
 
 /// The proof of Cloakroom's promises.
 #[derive(Debug, Parser)]
@@ -21,6 +21,8 @@ enum Part {
     /// Makes real servers fail under load. `MONGOD`, `CLOAKROOM_REDIS_SERVER` and `CLOAKROOM_POSTGRES_PROGRAMS` say where
     /// their programs are.
     Faults(faults::Command),
+    /// Measures how soon one server with a near cache sees what another has ended.
+    Revocation(revocation::Command),
     /// The application of the fault runs, which start it where they kill it.
     #[command(hide = true)]
     Serve(faults::Serve),
@@ -30,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match Cli::parse().part {
         Part::History(command) => command.run(&mut std::io::stdout()),
         Part::Faults(command) => command.run(&mut std::io::stdout()),
+        Part::Revocation(command) => command.run(&mut std::io::stdout()),
         Part::Serve(serve) => serve.run(&mut std::io::stdout()),
     };
     match outcome {

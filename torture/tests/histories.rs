@@ -40,6 +40,14 @@ fn histories_on_encrypted_values() {
     no_violation_on("encrypted", dose, 300);
 }
 
+/// The same ones each time, too.
+#[test]
+fn histories_on_two_servers_with_caches() {
+    let dose =
+        Dose { first_seed: 0, histories: 600, time: Duration::from_secs(60), shrinking: Duration::from_secs(20) };
+    no_violation_on("near", dose, 300);
+}
+
 /// A server decides about the order, so other histories may come of the same seeds.
 fn on_a_server(seconds: u64) -> Dose {
     let time = Duration::from_secs(seconds);
@@ -49,6 +57,11 @@ fn on_a_server(seconds: u64) -> Dose {
 #[test]
 fn histories_on_mongodb() {
     no_violation_on("mongodb", on_a_server(12), 30);
+}
+
+#[test]
+fn histories_on_two_servers_with_caches_over_mongodb() {
+    no_violation_on("near-mongodb", on_a_server(12), 20);
 }
 
 #[test]
@@ -69,6 +82,16 @@ fn histories_on_sqlite() {
 #[test]
 fn histories_on_redis() {
     no_violation_on("redis", on_a_server(8), 30);
+}
+
+#[test]
+fn histories_on_two_servers_with_caches_over_redis() {
+    no_violation_on("near-redis", on_a_server(8), 20);
+}
+
+#[test]
+fn histories_on_two_servers_with_caches_over_postgres() {
+    no_violation_on("near-postgres", on_a_server(8), 20);
 }
 
 #[test]

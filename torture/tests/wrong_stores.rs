@@ -8,16 +8,22 @@ const HOUR: std::time::Duration = std::time::Duration::from_secs(60 * 60);
 use std::sync::Arc;
 use std::time::Duration;
 
+use cloakroom::store::Store;
+use cloakroom_torture::history::nodes::Nodes;
 use cloakroom_torture::history::torment::{Dose, in_turns};
 use cloakroom_torture::history::violation::Violation;
 
 use wrong::{Fault, Wrong};
 
+fn nodes(fault: Fault) -> Nodes {
+    Nodes::from(Arc::new(Wrong::new(fault)) as Arc<dyn Store>)
+}
+
 /// Whichever of these it is called depends on who looks first.
 fn is_found(fault: Fault, names: &[Violation]) {
     let dose =
-        Dose { first_seed: 0, histories: 2_000, time: Duration::from_secs(30), shrinking: Duration::from_secs(5) };
-    let figures = in_turns(dose, || Arc::new(Wrong::new(fault))).unwrap();
+        Dose { first_seed: 0, histories: 2_000, time: Duration::from_secs(30), shrinking: Duration::from_secs(60) };
+    let figures = in_turns(dose, || Ok(nodes(fault))).unwrap();
     let failure =
         figures.failure.unwrap_or_else(|| panic!("{fault:?} was not found in {} histories", figures.histories));
     let told = failure.describe("memory");
@@ -29,7 +35,7 @@ fn is_found(fault: Fault, names: &[Violation]) {
 #[test]
 fn a_store_without_a_fault_is_fine() {
     let dose = Dose { first_seed: 0, histories: 50, time: Duration::from_secs(30), shrinking: Duration::ZERO };
-    let figures = in_turns(dose, || Arc::new(Wrong::new(Fault::None))).unwrap();
+    let figures = in_turns(dose, || Ok(nodes(Fault::None))).unwrap();
     assert!(figures.failure.is_none() && figures.histories == 50, "{figures:?}");
 }
 

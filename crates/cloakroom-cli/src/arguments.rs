@@ -234,7 +234,7 @@ pub(crate) struct Migrate {
     #[arg(long, value_name = "URL")]
     pub(crate) to: String,
     /// So many sessions at a time
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
 }
 
@@ -252,7 +252,7 @@ pub(crate) struct Restore {
     /// A file of `backup`
     pub(crate) file: PathBuf,
     /// So many sessions at a time
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u16).range(1..=256))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=256))]
     pub(crate) jobs: u16,
 }
 

@@ -63,15 +63,20 @@ impl Failure {
 
     /// Tells people on standard error.
     pub(crate) fn show(&self) -> ExitCode {
-        let mut text = format!("cloakroom: {}", self.words);
-        let mut source = self.source();
+        let text = format!("cloakroom: {}", self.with_sources());
+        // Where standard error is gone, nobody can be told.
+        writeln!(io::stderr(), "{}", crate::output::printable(&text)).ok();
+        self.exit.into()
+    }
+
+    /// What happened, and why, and why that.
+    pub(crate) fn with_sources(&self) -> String {
+        let (mut text, mut source) = (self.words.clone(), self.source());
         while let Some(cause) = source {
             text = format!("{text}: {cause}");
             source = cause.source();
         }
-        // Where standard error is gone, nobody can be told.
-        writeln!(io::stderr(), "{}", crate::output::printable(&text)).ok();
-        self.exit.into()
+        text
     }
 }
 

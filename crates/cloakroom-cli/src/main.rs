@@ -11,6 +11,7 @@ mod find;
 mod patience;
 mod progress;
 mod store;
+mod threads;
 mod walk;
 
 mod key_file;

@@ -1,5 +1,6 @@
 //! What people and machines are told: tables, and JSON.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use serde::Serialize;
@@ -40,16 +41,18 @@ impl Output {
     }
 }
 
-/// Rows under a head, each column as wide as it has to be.
+/// Rows under a head, each column as wide as it has to be. All of it is written at once: there may be very many.
 pub(crate) fn table(output: Output, head: &[&str], rows: &[Vec<String>]) -> Outcome<()> {
-    let rows: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| printable(cell)).collect()).collect();
+    let rows: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| printable(cell).into_owned()).collect()).collect();
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain(head.get(column).map(|name| name.len())).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
-    output.line(aligned(head.iter().copied(), &widths))?;
-    rows.iter().try_for_each(|row| output.line(aligned(row.iter().map(String::as_str), &widths)))
+    let rows = rows.iter().map(|row| aligned(row.iter().map(String::as_str), &widths));
+    let lines: Vec<String> = std::iter::once(aligned(head.iter().copied(), &widths)).chain(rows).collect();
+    output.line(lines.join("\n"))
 }
 
 fn aligned<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize]) -> String {
@@ -58,17 +61,23 @@ fn aligned<'a>(cells: impl Iterator<Item = &'a str>, widths: &[usize]) -> String
 }
 
 /// A text without what a terminal would obey: users and user agents choose some of them.
-pub(crate) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> Cow<'_, str> {
+    let is_obeyed = |letter: char| letter != '\n' && (letter.is_control() || turns(letter));
+    if !text.contains(is_obeyed) {
+        return text.into();
+    }
     let shown = |letter: char| match letter {
         '\n' => "\n".to_owned(),
-        // What turns the direction of writing makes a text look like another.
-        '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
-            letter.escape_unicode().to_string()
-        }
+        letter if turns(letter) => letter.escape_unicode().to_string(),
         letter if letter.is_control() => letter.escape_default().to_string(),
         letter => letter.to_string(),
     };
     text.chars().map(shown).collect()
+}
+
+/// What turns the direction of writing makes a text look like another.
+fn turns(letter: char) -> bool {
+    matches!(letter, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn json(value: &impl Serialize) -> Outcome<String> {

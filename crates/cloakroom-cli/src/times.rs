@@ -12,13 +12,16 @@ pub(crate) fn now() -> Timestamp {
 
 /// In UTC, by RFC 3339; none for what is beyond the year 9999, and so never.
 pub(crate) fn utc(time: Timestamp) -> Option<String> {
-    let nanos = i128::from(time.as_millis()) * 1_000_000;
-    OffsetDateTime::from_unix_timestamp_nanos(nanos).ok()?.format(&Rfc3339).ok()
+    date(time)?.format(&Rfc3339).ok()
+}
+
+fn date(time: Timestamp) -> Option<OffsetDateTime> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(time.as_millis()) * 1_000_000).ok()
 }
 
 /// How long ago, or in how long.
 pub(crate) fn relative(time: Timestamp, now: Timestamp) -> String {
-    if utc(time).is_none() {
+    if date(time).is_none() {
         return "never".to_owned();
     }
     if time > now { format!("in {}", span(time.since(now))) } else { format!("{} ago", span(now.since(time))) }

@@ -1,14 +1,18 @@
 //! Going through all sessions of a store.
 
+use std::cell::Cell;
 use std::collections::HashSet;
+use std::pin::pin;
 
 use cloakroom::Timestamp;
 use cloakroom::record::Handle;
-use cloakroom::store::{Entry, Exported, Names};
+use cloakroom::store::{Cursor, Entry, Exported, Names};
+use futures_util::stream::{self, Stream, TryStreamExt as _};
 
-use crate::failure::Outcome;
+use crate::failure::{Failure, Outcome};
 use crate::patience::patiently;
 use crate::store::Opened;
+use crate::times::now;
 
 /// A call has a deadline, and entries are small.
 const PAGE: usize = 1_000;
@@ -25,7 +29,7 @@ pub(crate) async fn each_entry(
 ) -> Outcome<()> {
     if opened.store.export().is_some_and(|export| export.names() == Names::Ids) {
         let mut seen = HashSet::new();
-        return each_record(opened, now, |exported| {
+        return each_record(opened, |exported| {
             let is_new = seen.insert(exported.handle.clone());
             if is_new { see(Entry::new(exported.handle.clone(), &exported.without_notes())) } else { Ok(()) }
         })
@@ -47,20 +51,30 @@ pub(crate) async fn each_entry(
 }
 
 /// Shows each record that lives, but for those that are on their way to another store. Tells how many can't be read.
-pub(crate) async fn each_record(
-    opened: &Opened,
-    now: Timestamp,
-    mut see: impl FnMut(&Exported) -> Outcome<()>,
-) -> Outcome<u64> {
-    let export = opened.export()?;
-    let (mut after, mut unreadable) = (None, 0);
-    loop {
-        let batch = patiently(|| export.records(after.as_ref(), BATCH, now)).await?;
-        unreadable += batch.unreadable;
-        batch.records.iter().filter(|exported| !exported.is_on_its_way()).try_for_each(&mut see)?;
-        after = batch.next;
-        if after.is_none() {
-            return Ok(unreadable);
+pub(crate) async fn each_record(opened: &Opened, mut see: impl FnMut(&Exported) -> Outcome<()>) -> Outcome<u64> {
+    let unreadable = Cell::new(0);
+    let mut records = pin!(records(opened, BATCH, &unreadable)?);
+    while let Some(exported) = records.try_next().await? {
+        if !exported.is_on_its_way() {
+            see(&exported)?;
         }
     }
+    Ok(unreadable.get())
+}
+
+/// All records that live, read so many at a time, when they are asked for. How many can't be read, is added up.
+pub(crate) fn records<'a>(
+    opened: &'a Opened,
+    at_a_time: usize,
+    unreadable: &'a Cell<u64>,
+) -> Outcome<impl Stream<Item = Outcome<Exported>> + 'a> {
+    let export = opened.export()?;
+    let batches = stream::try_unfold(Some(None::<Cursor>), move |after| async move {
+        let Some(after) = after else { return Ok::<_, Failure>(None) };
+        let batch = patiently(|| export.records(after.as_ref(), at_a_time, now())).await?;
+        unreadable.set(unreadable.get() + batch.unreadable);
+        let next = batch.next.map(Some);
+        Ok(Some((stream::iter(batch.records.into_iter().map(Ok::<_, Failure>)), next)))
+    });
+    Ok(batches.try_flatten())
 }

@@ -10,7 +10,7 @@ use std::task::Poll;
 use cloakroom::Timestamp;
 use cloakroom::record::{Numbers, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Found, Guard, Loaded, Rotated, Store, StoreError,
+    Applied, Capabilities, Created, Directory, Export, Feed, Finding, Found, Guard, Loaded, Rotated, Store, StoreError,
     StoreFuture, Token,
 };
 use tokio::sync::{Mutex, MutexGuard};
@@ -72,8 +72,7 @@ impl<S: Store> EncryptedStore<S> {
         Sealer::new(&self.keys, key.digest())
     }
 
-    async fn load_now(&self, key: &StoreKey, now: Timestamp) -> Result<Loaded, StoreError> {
-        let mut loaded = self.store.load(key, now).await?;
+    fn opened(&self, key: &StoreKey, mut loaded: Loaded) -> Result<Loaded, StoreError> {
         if let Loaded::Found(found) = &mut loaded {
             found.record.data = Arc::new(self.sealer(key).open_all(&found.record.data)?);
         }
@@ -169,7 +168,7 @@ impl<S: Store> EncryptedStore<S> {
 
     /// The record as it is stored, if it is as the guard asks.
     async fn read(&self, key: &StoreKey, guard: &Guard, now: Timestamp) -> Result<Read, StoreError> {
-        Ok(match (self.store.load(key, now).await?, guard) {
+        Ok(match (self.store.load_fresh(key, now).await?, guard) {
             (Loaded::Found(found), Guard::Unchanged(token)) if !is_state(&found, token) => Read::Conflict,
             (Loaded::Found(found), _) => Read::Found(found),
             (Loaded::Superseded | Loaded::Missing, _) => Read::Gone,
@@ -215,7 +214,11 @@ async fn step_aside(times: u64) {
 
 impl<S: Store> Store for EncryptedStore<S> {
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
-        StoreFuture::new(self.load_now(key, now))
+        StoreFuture::new(async move { self.opened(key, self.store.load(key, now).await?) })
+    }
+
+    fn load_fresh<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
+        StoreFuture::new(async move { self.opened(key, self.store.load_fresh(key, now).await?) })
     }
 
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> StoreFuture<'a, Created> {
@@ -273,6 +276,11 @@ impl<S: Store> Store for EncryptedStore<S> {
 
     fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
         self.store.checkup()
+    }
+
+    /// The wrapped store's own: it tells no value, and its tokens are those that this store has.
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.store.feed()
     }
 }
 

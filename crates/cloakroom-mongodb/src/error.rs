@@ -12,6 +12,8 @@ const DUPLICATE_KEY: i32 = 11000;
 const TYPE_MISMATCH: i32 = 14;
 /// `$inc` that leaves the range, among other things.
 const BAD_VALUE: i32 = 2;
+/// Location40573: `$changeStream` on a server that stands alone.
+const NO_REPLICA_SET: i32 = 40573;
 
 /// The server refuses before it begins: no primary, or no permission.
 const REFUSED: [i32; 7] = [10058, 10107, 13435, 13436, 13, 18, 8];
@@ -71,6 +73,16 @@ pub(crate) fn is_taken(error: &Error, key: &str) -> bool {
     // Only the message tells which fields the index has: of an insert's answer, the driver keeps nothing else.
     let fields = message.split_once("dup key: { ").map(|(_, fields)| fields);
     fields.and_then(|fields| fields.strip_prefix(key)).map_or(fields.is_none(), |rest| rest.starts_with(':'))
+}
+
+/// Whether there are no change streams, for the server stands alone.
+pub(crate) fn is_no_replica_set(error: &Error) -> bool {
+    code(error) == Some(NO_REPLICA_SET)
+}
+
+/// Nothing can be heard of what happens to sessions.
+pub(crate) fn no_feed(why: &'static str) -> StoreError {
+    StoreError::with_source(StoreErrorKind::Other, Fault::words(format!("there is no feed: {why}")))
 }
 
 /// Whether a number was to be added to what is none, or left the range.

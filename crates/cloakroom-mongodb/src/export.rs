@@ -10,6 +10,7 @@ use mongodb::options::{ReadPreference, SelectionCriteria};
 use crate::MongoStore;
 use crate::error::{Call, corrupt};
 use crate::layout::{self, live};
+use crate::place::one_batch;
 
 impl Export for MongoStore {
     fn names(&self) -> Names {
@@ -34,7 +35,8 @@ impl MongoStore {
         let find = self.place.documents.find(filter).sort(doc! { layout::ID: 1 }).projection(unread);
         // What a secondary does not have yet would be left behind.
         let find = find.selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        let find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX)).max_time(self.place.deadline);
+        let find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX)).batch_size(one_batch(limit));
+        let find = find.max_time(self.place.deadline);
         let not_read = |error: Error| Call::Read.failed(&error);
         let mut found = find.await.map_err(not_read)?;
         let (mut records, mut unreadable, mut seen, mut last) = (Vec::new(), 0, 0, None);
@@ -57,5 +59,5 @@ fn exported(document: &RawDocument) -> Result<Exported, StoreError> {
     let found = layout::found(document)?;
     let key = document.get_binary(layout::KEY).map_err(|_| corrupt(layout::KEY))?;
     let digest = key.bytes.try_into().map_err(|_| corrupt(layout::KEY))?;
-    Ok(Exported::of_digest(digest, found.handle, found.record))
+    Ok(Exported::of_digest(digest, found.handle, found.record).with_token(found.token))
 }

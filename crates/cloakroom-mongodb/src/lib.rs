@@ -7,6 +7,7 @@ mod express;
 mod checkup;
 mod directory;
 mod export;
+mod feed;
 mod layout;
 mod update;
 

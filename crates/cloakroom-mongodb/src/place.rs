@@ -11,6 +11,8 @@ use mongodb::{Collection, Database};
 use crate::error;
 
 const DEADLINE: Duration = Duration::from_secs(2);
+/// More documents than one answer holds.
+const LARGEST_BATCH: u32 = 1_000_000;
 
 /// A collection, and how long a call to it may take.
 #[derive(Clone)]
@@ -40,6 +42,11 @@ impl Place {
     pub(crate) fn namespace(&self) -> String {
         self.documents.namespace().to_string()
     }
+}
+
+/// The batch for so many documents: one more than there are, so that the server sends them in one answer, and keeps no cursor.
+pub(crate) fn one_batch(limit: usize) -> u32 {
+    u32::try_from(limit).map_or(LARGEST_BATCH, |limit| limit.min(LARGEST_BATCH)) + 1
 }
 
 /// The collection of the sessions. What was written to it is written for good, whichever server dies next, unless the

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    Applied, Capabilities, Created, Directory, Export, Feed, Finding, Guard, Loaded, Rotated, Store, StoreError,
     StoreErrorKind, StoreFuture, Token,
 };
 use mongodb::bson::oid::ObjectId;
@@ -344,6 +344,10 @@ impl Store for MongoStore {
         StoreFuture::new(self.place.within(async move {
             checkup::checkup(&self.place, Some(layout::KEY), &[layout::IDLE_END, layout::ABSOLUTE_END]).await
         }))
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        Some(self)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use cloakroom::record::{Patch, Record, StoreKey, UserId};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Entry, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    Applied, Capabilities, Created, Directory, Entry, Export, Feed, Finding, Guard, Loaded, Rotated, Store, StoreError,
     StoreErrorKind, StoreFuture,
 };
 use cloakroom::{Handle, Timestamp};
@@ -38,6 +38,10 @@ impl<S: Store> CountedStore<S> {
 impl<S: Store> Store for CountedStore<S> {
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
         self.inner.load(key, now)
+    }
+
+    fn load_fresh<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
+        self.inner.load_fresh(key, now)
     }
 
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> StoreFuture<'a, Created> {
@@ -93,6 +97,10 @@ impl<S: Store> Store for CountedStore<S> {
 
     fn directory(&self) -> Option<&dyn Directory> {
         self.inner.directory().is_some().then_some(self as &dyn Directory)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.inner.feed()
     }
 
     fn export(&self) -> Option<&dyn Export> {

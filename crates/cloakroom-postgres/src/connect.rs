@@ -13,6 +13,7 @@ use tokio_postgres::config::{SslMode, TargetSessionAttrs};
 use tokio_postgres::{Client, Config, Error};
 
 use crate::error;
+use crate::feed::Ear;
 use crate::tls::{Tls, Trust};
 
 /// So many connections at most. More than the server has cores for helps nobody.
@@ -50,6 +51,13 @@ impl Address {
             _ => Trust::Anyone,
         });
         Ok(Address { config, tls: Tls::new(&trust)? })
+    }
+
+    /// A connection to listen on.
+    pub(crate) async fn hear(&self) -> Result<(Client, Ear), StoreError> {
+        let connected = self.config.connect(self.tls.clone()).await;
+        let (client, connection) = connected.map_err(|error| error::not_connected(&error))?;
+        Ok((client, Ear::on(connection)))
     }
 
     /// A pool of connections, none of which is made yet. The server gives up a statement after so long, so that none

@@ -45,5 +45,5 @@ fn exported(row: &Row) -> Result<Exported, StoreError> {
     let found = layout::found(row)?.ok_or_else(|| error::corrupt("handle"))?;
     let key: &[u8] = column(row, 11, "key")?;
     let digest = key.try_into().map_err(|_| error::corrupt("key"))?;
-    Ok(Exported::of_digest(digest, found.handle, found.record))
+    Ok(Exported::of_digest(digest, found.handle, found.record).with_token(found.token))
 }

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use cloakroom::store::StoreError;
 use deadpool_postgres::{Object, Pool, PoolError};
-use tokio_postgres::{Error, Row};
+use tokio_postgres::{Client, Error, Row};
 
 use crate::connect::Address;
 use crate::error::{self, Call};
+use crate::feed::Ear;
 use crate::parameter::{Hidden, Parameter};
 use crate::setup::Setup;
 
@@ -93,6 +94,19 @@ impl Server {
             }
         }
         Err(error::timeout(self.deadline).into())
+    }
+
+    /// Whether a connection can be made beside the pool.
+    pub(crate) fn can_hear(&self) -> bool {
+        self.address.is_some()
+    }
+
+    /// A connection beside the pool, and what is told on it.
+    pub(crate) async fn hear(&self) -> Result<(Client, Ear), StoreError> {
+        match &self.address {
+            Some(address) => address.hear().await,
+            None => Err(error::no_connection("the address is not known")),
+        }
     }
 
     /// A connection that nobody else uses.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    Applied, Capabilities, Created, Directory, Export, Feed, Finding, Guard, Loaded, Rotated, Store, StoreError,
     StoreErrorKind, StoreFuture, Token, Written,
 };
 use deadpool_postgres::Pool;
@@ -18,6 +18,7 @@ use crate::connect::Address;
 use crate::error::Call;
 use crate::escape::escape;
 use crate::express::{ExpressLayout, ExpressStore};
+use crate::feed;
 use crate::layout::{self, FIRST_VERSION, column, millis, object};
 use crate::name::TableName;
 use crate::parameter::Parameter;
@@ -49,10 +50,11 @@ const SWEPT_AT_ONCE: i64 = 10_000;
 #[derive(Clone)]
 pub struct PostgresStore {
     pub(crate) server: Server,
-    name: TableName,
+    pub(crate) name: TableName,
     pub(crate) statements: Arc<Statements>,
     setup: Setup,
-    makes_table: bool,
+    pub(crate) makes_table: bool,
+    has_feed: bool,
     names_table: bool,
 }
 
@@ -95,7 +97,7 @@ impl PostgresStore {
     fn on(server: Server) -> PostgresStore {
         let name = TableName::new(TABLE);
         let (statements, setup) = (Arc::new(Statements::new(&name)), statements::setup(&name));
-        PostgresStore { server, name, statements, setup, makes_table: true, names_table: false }
+        PostgresStore { server, name, statements, setup, makes_table: true, has_feed: false, names_table: false }
     }
 
     /// Keeps the sessions in the table `name`, not in `cloakroom_sessions`. The name is taken as it is, capitals and all.
@@ -145,6 +147,23 @@ impl PostgresStore {
     pub fn with_layout(self, layout: ExpressLayout) -> ExpressStore {
         let name = layout.table(&self.name, self.names_table);
         ExpressStore::new(self.server, name, layout, self.makes_table)
+    }
+
+    /// Tells what happens to sessions ([`Feed`]), for a [`NearCache`](cloakroom::store::NearCache) on each server.
+    ///
+    /// Who listens first adds a trigger to the table, which tells (`NOTIFY`) of each row that any program changes; it stays. That
+    /// is not free: PostgreSQL lets transactions that tell something commit one after the other, in the whole database, since
+    /// the order of what is told is that of the commits. Each listener holds a connection beside the pool.
+    ///
+    /// A store on a [pool of the application's own](PostgresStore::new) knows no address for that connection, and has no feed.
+    #[must_use]
+    pub fn with_feed(self) -> PostgresStore {
+        PostgresStore { has_feed: true, ..self }
+    }
+
+    /// The SQL that makes the trigger of the [feed](PostgresStore::with_feed), for those who run their own migrations.
+    pub fn feed_migrations(&self) -> Vec<String> {
+        feed::setup(&self.name).steps
     }
 
     /// Leaves it to the application to make the table, as [`migrations`](PostgresStore::migrations) says.
@@ -326,6 +345,10 @@ impl Store for PostgresStore {
 
     fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
         StoreFuture::new(self.server.within(checkup::checkup(&self.server, &self.name)))
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        (self.has_feed && self.server.can_hear()).then_some(self as &dyn Feed)
     }
 }
 

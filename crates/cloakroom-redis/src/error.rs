@@ -95,6 +95,11 @@ pub(crate) fn bad_setting(words: &'static str) -> StoreError {
     StoreError::with_source(StoreErrorKind::Other, Fault::words(words))
 }
 
+/// The connection on which the server tells what happens has ended.
+pub(crate) fn no_news() -> StoreError {
+    StoreError::with_source(StoreErrorKind::Unavailable, Fault::words("the connection of the feed is lost"))
+}
+
 pub(crate) fn no_randomness(error: getrandom::Error) -> StoreError {
     StoreError::with_source(StoreErrorKind::Other, error)
 }

@@ -40,5 +40,8 @@ impl RedisStore {
 fn exported(digest: &str, fields: &Fields, now: Timestamp) -> Result<Option<Exported>, StoreError> {
     let Some(digest) = names::bytes_of(digest).filter(|_| fields.is_record()) else { return Ok(None) };
     let found = fields.found()?;
-    Ok(found.record.is_live(now).then(|| Exported::of_digest(digest, found.handle, found.record)))
+    Ok(found
+        .record
+        .is_live(now)
+        .then(|| Exported::of_digest(digest, found.handle, found.record).with_token(found.token)))
 }

@@ -8,6 +8,7 @@ mod checkup;
 mod cluster_steps;
 mod directory;
 mod export;
+mod feed;
 mod scan;
 
 mod changes;

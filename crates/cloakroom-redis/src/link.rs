@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use cloakroom::store::StoreError;
 use redis::aio::MultiplexedConnection;
 use redis::{
     AsyncConnectionConfig, Client, ConnectionInfo, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError,
@@ -12,7 +13,7 @@ use redis::{
 };
 use tokio::sync::OnceCell;
 
-use crate::error::Failure;
+use crate::error::{self, Call, Failure};
 
 /// Less than the deadline, so that "no server" is told from "no answer": the first is known to have changed nothing.
 const CONNECT: Duration = Duration::from_millis(1_500);
@@ -68,6 +69,31 @@ impl Link {
             Err(_) => self.give_up(&line),
         }
         sent
+    }
+
+    /// A connection of its own, on which the server tells of all keys that begin with one of these prefixes.
+    pub(crate) async fn track(
+        &self,
+        prefixes: &[&[u8]],
+        hear: impl Fn(PushInfo) + Send + Sync + 'static,
+    ) -> Result<MultiplexedConnection, StoreError> {
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT))
+            .set_response_timeout(None)
+            .set_push_sender(move |push: PushInfo| {
+                hear(push);
+                Ok::<(), redis::aio::SendError>(())
+            });
+        let lost = |error| Failure::Lost(error).of(Call::Read);
+        let mut connection = self.client.get_multiplexed_async_connection_with_config(&config).await.map_err(lost)?;
+        let mut command = redis::cmd("CLIENT");
+        command.arg("TRACKING").arg("ON").arg("BCAST");
+        for prefix in prefixes {
+            command.arg("PREFIX").arg(*prefix);
+        }
+        let answer = connection.send_packed_command(&command).await.map_err(lost)?;
+        answer.extract_error().map_err(|error| error::refused(&error))?;
+        Ok(connection)
     }
 
     /// The connection at hand, or a new one.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    Applied, Capabilities, Created, Directory, Export, Feed, Finding, Guard, Loaded, Rotated, Store, StoreError,
     StoreErrorKind, StoreFuture, Token,
 };
 use redis::{Client, ConnectionInfo, IntoConnectionInfo, Value as Reply};
@@ -446,6 +446,11 @@ impl Store for RedisStore {
 
     fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
         StoreFuture::new(self.place.within(checkup::checkup(&self.place)))
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        // In a cluster each node would have to be listened to.
+        (!self.place.is_cluster()).then_some(self as &dyn Feed)
     }
 }
 

@@ -38,8 +38,8 @@ fn batch(connection: &Connection, after: i64, limit: usize, now: Timestamp) -> R
         (seen, last) = (seen + 1, row.get(0)?);
         match Stored::with_data(row) {
             Ok(stored) => {
-                let handle = stored.handle();
-                records.push(Exported::of_digest(row.get(KEY)?, handle, stored.record));
+                let (handle, token) = (stored.handle(), stored.token());
+                records.push(Exported::of_digest(row.get(KEY)?, handle, stored.record).with_token(token));
             }
             Err(fault) if fault.kind() == StoreErrorKind::Corrupt => unreadable += 1,
             Err(fault) => return Err(fault),

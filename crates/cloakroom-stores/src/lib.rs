@@ -14,6 +14,9 @@ mod sqlite;
 #[cfg(any(feature = "mongodb", feature = "postgres", feature = "redis", feature = "sqlite"))]
 mod options;
 
+#[cfg(any(feature = "mongodb", feature = "postgres", feature = "redis"))]
+mod near;
+
 mod error;
 
 pub use error::StoreUrlError;

@@ -7,6 +7,7 @@ use cloakroom::store::{Store, StoreError};
 use cloakroom_mongodb::{ExpressLayout, MongoStore, WebCrypto};
 
 use crate::StoreUrlError;
+use crate::near::Near;
 use crate::options::Options;
 
 pub(crate) const KIND: &str = "MongoDB";
@@ -19,6 +20,7 @@ pub(crate) struct MongodbAt {
     uri: String,
     collection: Option<String>,
     layout: Option<ExpressLayout>,
+    near: Option<Near>,
 }
 
 impl MongodbAt {
@@ -27,8 +29,9 @@ impl MongodbAt {
         let collection = options.take("collection");
         let layout = options.layout(ExpressLayout::by_name, LAYOUTS)?;
         let layout = layout.map(|layout| set_up(layout, &mut options)).transpose()?;
+        let near = Near::take_from(&mut options)?;
         options.finish()?;
-        Ok(MongodbAt { uri, collection, layout })
+        Ok(MongodbAt { uri, collection, layout, near })
     }
 
     pub(crate) fn is_express(&self) -> bool {
@@ -50,10 +53,11 @@ impl MongodbAt {
             Some(name) => store.with_collection(name),
             None => store,
         };
-        Ok(match &self.layout {
+        let store: Arc<dyn Store> = match &self.layout {
             Some(layout) => Arc::new(store.with_layout(layout.clone())),
             None => Arc::new(store),
-        })
+        };
+        Near::before(self.near, store)
     }
 }
 
@@ -112,7 +116,10 @@ mod tests {
             ("mongodb://h/db?a=1&layout=native&b=2", "mongodb://h/db?a=1&b=2"),
             ("mongodb+srv://h/?b=2&layout=native", "mongodb+srv://h/?b=2"),
         ] {
-            assert!(read(given) == MongodbAt { uri: uri.to_owned(), collection: None, layout: None }, "{given}");
+            assert!(
+                read(given) == MongodbAt { uri: uri.to_owned(), collection: None, layout: None, near: None },
+                "{given}"
+            );
         }
         assert_eq!(read("mongodb://h/db?collection=a%20b").collection.as_deref(), Some("a b"));
     }

@@ -8,7 +8,7 @@ use percent_encoding::percent_decode_str;
 use crate::StoreUrlError;
 
 /// What is taken out of a URL, whichever driver it is for. No driver has an option of one of these names.
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 20] = [
     "cluster",
     "collection",
     "crypto",
@@ -18,6 +18,7 @@ const NAMES: [&str; 19] = [
     "expires_key",
     "id_field",
     "layout",
+    "near",
     "prefix",
     "schema",
     "synchronous",

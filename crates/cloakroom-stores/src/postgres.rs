@@ -7,6 +7,7 @@ use cloakroom::store::{Store, StoreError};
 use cloakroom_postgres::{ExpressLayout, PostgresStore};
 
 use crate::StoreUrlError;
+use crate::near::Near;
 use crate::options::Options;
 
 pub(crate) const KIND: &str = "PostgreSQL";
@@ -18,6 +19,7 @@ pub(crate) struct PostgresAt {
     table: Option<String>,
     schema: Option<String>,
     layout: Option<ExpressLayout>,
+    near: Option<Near>,
 }
 
 impl PostgresAt {
@@ -26,8 +28,10 @@ impl PostgresAt {
         let (table, schema) = (options.take("table"), options.take("schema"));
         let layout = options.layout(ExpressLayout::by_name, "`connect-pg-simple`")?;
         let layout = layout.map(|layout| set_up(layout, &mut options)).transpose()?;
+        // The layout of Express tells nobody what happens to sessions.
+        let near = if layout.is_some() { None } else { Near::take_from(&mut options)? };
         options.finish()?;
-        Ok(PostgresAt { url, table, schema, layout })
+        Ok(PostgresAt { url, table, schema, layout, near })
     }
 
     pub(crate) fn is_express(&self) -> bool {
@@ -50,10 +54,12 @@ impl PostgresAt {
         if let Some(name) = &self.schema {
             store = store.with_schema(name);
         }
-        Ok(match &self.layout {
+        let store: Arc<dyn Store> = match &self.layout {
             Some(layout) => Arc::new(store.with_layout(layout.clone())),
+            None if self.near.is_some() => Arc::new(store.with_feed()),
             None => Arc::new(store),
-        })
+        };
+        Near::before(self.near, store)
     }
 }
 

@@ -7,6 +7,7 @@ use cloakroom::store::{Store, StoreError};
 use cloakroom_redis::{ConnectRedis, RedisStore};
 
 use crate::StoreUrlError;
+use crate::near::Near;
 use crate::options::Options;
 
 pub(crate) const KIND: &str = "Redis";
@@ -18,6 +19,7 @@ pub(crate) struct RedisAt {
     is_cluster: bool,
     prefix: Option<String>,
     layout: Option<ConnectRedis>,
+    near: Option<Near>,
 }
 
 impl RedisAt {
@@ -36,8 +38,10 @@ impl RedisAt {
         let layout = options.layout(by_name, "`connect-redis`")?;
         let layout = layout.map(|layout| set_up(layout, &mut options)).transpose()?;
         let prefix = options.take("prefix");
+        // A cluster tells nobody what happens to sessions.
+        let near = if is_cluster { None } else { Near::take_from(&mut options)? };
         options.finish()?;
-        Ok(RedisAt { nodes, is_cluster, prefix, layout })
+        Ok(RedisAt { nodes, is_cluster, prefix, layout, near })
     }
 
     pub(crate) fn is_express(&self) -> bool {
@@ -57,10 +61,11 @@ impl RedisAt {
             Some(deadline) => store.with_deadline(deadline),
             None => store,
         };
-        Ok(match &self.layout {
+        let store: Arc<dyn Store> = match &self.layout {
             Some(layout) => Arc::new(store.with_layout(layout.clone())),
             None => Arc::new(store),
-        })
+        };
+        Near::before(self.near, store)
     }
 }
 

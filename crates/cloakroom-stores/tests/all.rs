@@ -49,6 +49,7 @@ async fn nothing_of_a_url_is_ever_shown() {
         "mongodb://h/?layout=connect-mongo&crypto=hunter2&crypto_iterations=hunter2",
         "mongodb://h/?layout=connect-mongo&crypto=&user_at=hunter2",
         "mongodb://h/?tombstones=1&user_at=hunter2",
+        "mongodb://h/?near=hunter2",
         "mongodb://h/?layout=connect-mongo&tombstones=hunter2",
         "mongodb://h/?collection=hunter2&collection=hunter2",
         "redis:hunter2",
@@ -81,6 +82,34 @@ async fn nothing_of_a_url_is_ever_shown() {
         assert!(!told.contains("hunter2"), "{url}: {told}");
         assert!(!told.contains(url), "{url}: {told}");
     }
+}
+
+#[tokio::test]
+async fn a_cache_stands_before_a_server_if_it_is_asked_for() {
+    for url in [
+        "mongodb://127.0.0.1:1/d?near=1",
+        "mongodb://127.0.0.1:1/d?layout=connect-mongo&near=2",
+        "redis://127.0.0.1:1?near=1",
+        "redis://127.0.0.1:1?layout=connect-redis&near=1",
+        "postgres://u@127.0.0.1:1/d?near=1",
+    ] {
+        let store = StoreUrl::parse(url).unwrap().open().await.unwrap();
+        assert!(format!("{store:?}").starts_with("NearCache"), "{store:?}");
+        let without = StoreUrl::parse(url.rsplit_once("near=").unwrap().0).unwrap().open().await.unwrap();
+        assert!(!format!("{without:?}").contains("NearCache"));
+    }
+    for url in [
+        "memory:?near=1",
+        "sqlite:a?near=1",
+        "mongodb://h/d?near=0",
+        "mongodb://h/d?near=1s",
+        "redis://a,b?near=1",
+        "postgres://h/d?layout=connect-pg-simple&near=1",
+    ] {
+        assert!(StoreUrl::parse(url).is_err(), "{url}");
+    }
+    let own_id = StoreUrl::parse("mongodb://h/d?layout=connect-mongodb-session&id_field=sid&near=1").unwrap();
+    assert!(own_id.open().await.is_err());
 }
 
 #[test]
@@ -121,6 +150,7 @@ async fn a_server_is_not_waited_for() {
         "redis://127.0.0.1:1",
         "redis://127.0.0.1:1,127.0.0.1:1",
         "redis://127.0.0.1:1?layout=connect-redis",
+        "redis://127.0.0.1:1?near=1",
         "postgres://u@127.0.0.1:1/d",
         "postgres://u@127.0.0.1:1/d?layout=connect-pg-simple",
     ] {

@@ -36,7 +36,8 @@
 //! - [`FormToken`] shows that a form comes from a page of its session.
 //! - [`store`] has the memory store, and the contract for other stores. SQLite, MongoDB, Redis and PostgreSQL are in crates of their own:
 //!   `cloakroom-sqlite`, `cloakroom-mongodb`, `cloakroom-redis`, `cloakroom-postgres`. `cloakroom-stores` opens any of them by its URL,
-//!   and `cloakroom-encrypted` encrypts the values of any of them.
+//!   and `cloakroom-encrypted` encrypts the values of any of them. In front of one that several servers share,
+//!   `store::NearCache` serves from memory.
 //! - [`events`] tell what happens to sessions: for audit logs, metrics and alerts.
 //! - [`cross_site`] keeps other sites from sending requests in a visitor's name. It works without sessions too.
 //! - [`cookie`] is for cookies of your own: plain, signed and encrypted. It works without sessions too.
@@ -45,7 +46,7 @@
 //! # Features
 //!
 //! - `axum` (default): [`Session`] and [`CookieJar`](cookie::CookieJar) as extractors, and responses for the errors.
-//! - `tokio` (default): deadlines, and commits that outlive a client who hangs up.
+//! - `tokio` (default): deadlines, commits that outlive a client who hangs up, and the near cache.
 //! - `metrics`: an observer that counts what happens, for the crate `metrics`.
 //! - `testing`: tickets and a cookie jar for tests, and the conformance suite for stores.
 

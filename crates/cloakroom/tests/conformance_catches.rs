@@ -3,7 +3,7 @@
 mod broken;
 
 use broken::{Broken, Right, Wrong};
-use broken::{directory::*, ends::*, exports::*, rotations::*, values::*, writes::*};
+use broken::{directory::*, ends::*, exports::*, feed::*, rotations::*, values::*, writes::*};
 use cloakroom::store::conformance;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -121,6 +121,15 @@ faults! {
     exports_the_dead: ExportsTheDead breaks "the_export_has_no_session_that_is_over",
     exports_without_data: ExportsWithoutData breaks "the_export_has_each_session_whole",
     exports_by_digest: ExportsByDigest breaks "an_exported_name_is_the_sessions_own",
+    exports_first_states: ExportsFirstStates breaks "an_exported_state_guards_a_write",
     export_stops_early: ExportStopsEarly breaks "the_export_goes_on_when_its_last_record_ends",
     import_overwrites: CreateOverwrites breaks "an_import_never_overwrites",
+    tells_no_touch: TellsNoTouch breaks "a_touch_is_told",
+    tells_no_end: TellsNoEnd breaks "an_end_is_told",
+    tells_no_new_key: TellsNoNewKey breaks "a_rotation_is_told_of_both_keys",
+    tells_no_beginning: TellsNoNewKey breaks "a_session_that_begins_is_told_by_its_key",
+    tells_the_token_before: TellsTheTokenBefore breaks "a_token_that_is_told_is_that_of_the_change",
+    tells_a_token_always: TellsATokenAlways breaks "a_token_that_is_told_is_that_of_the_change",
+    echoes_too_soon: EchoesTooSoon breaks "an_echo_comes_behind_all_that_was_confirmed",
+    echoes_for_all: EchoesForAll breaks "an_echo_reaches_its_own_listener",
 }

@@ -1,6 +1,8 @@
 //! Moving from one store to another: the contract holds in every state of a move, and in every order of who moves, ends and writes.
 #![allow(clippy::unwrap_used, reason = "these are tests")]
 
+#[path = "moving/bringing.rs"]
+mod bringing;
 #[path = "moving/conformance.rs"]
 mod conformance;
 #[path = "moving/directory.rs"]

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::Form;
 use axum::extract::State;
 use axum::response::Redirect;
-use cloakroom::{Key, Session};
+use cloakroom::{FlashKind, Key, Session};
 use serde::{Deserialize, Serialize};
 
 use super::{Page, page};
@@ -12,7 +12,6 @@ use crate::app::Shop;
 use crate::cart::{CART, Cart, Change, Item};
 use crate::catalogue::{self, Price};
 use crate::errors::AppError;
-use crate::flash::FLASH;
 use crate::form::{Sent, Token};
 use crate::frame::{Frame, Member};
 
@@ -41,7 +40,7 @@ pub(crate) struct Addition {
 
 pub(crate) async fn add(session: Session, Sent(Form(form)): Sent<Form<Addition>>) -> Result<Redirect, AppError> {
     let product = catalogue::find(&form.product).ok_or(AppError::NotFound)?;
-    session.insert(FLASH, format!("{} is in your cart.", product.name).into())?;
+    session.flash(FlashKind::Success, format!("{} is in your cart.", product.name))?;
     // Written at once, and the message with it. Two tabs that add at the same time both succeed: whoever comes second adds
     // to what the first one has left.
     session.modify(CART, |cart| cart.add(product, form.quantity)).await?;
@@ -74,7 +73,7 @@ pub(crate) async fn order(member: Member, _: Sent) -> Result<Redirect, AppError>
     // Who empties the cart has it: of two clicks at once one gets the goods, and the other an empty cart.
     let ordered = session.modify(CART, std::mem::take).await?;
     if ordered.is_empty() {
-        session.insert(FLASH, "There is nothing in your cart to order.".into())?;
+        session.flash(FlashKind::Warning, "There is nothing in your cart to order.")?;
         return Ok(Redirect::to("/cart"));
     }
     let number = session.increment("orders", 1).await?;

@@ -7,14 +7,13 @@ use axum::Form;
 use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Redirect, Response};
-use cloakroom::Session;
+use cloakroom::{FlashKind, Session};
 use serde::Deserialize;
 
 use super::{Page, page};
 use crate::accounts::{SAMPLES, Sample};
 use crate::app::Shop;
 use crate::errors::AppError;
-use crate::flash::FLASH;
 use crate::form::{Sent, Token};
 use crate::frame::Frame;
 use crate::next::LocalPath;
@@ -80,7 +79,7 @@ pub(crate) async fn log_in(
     } else {
         session.until_browser_closes()?;
     }
-    session.insert(FLASH, format!("Welcome, {}.", account.name).into())?;
+    session.flash(FlashKind::Success, format!("Welcome, {}.", account.name))?;
     Ok(Redirect::to(next.as_str()).into_response())
 }
 
@@ -88,7 +87,7 @@ pub(crate) async fn log_out(session: Session, _: Sent) -> Result<Redirect, AppEr
     if session.user().is_some() {
         session.log_out()?;
         // The session has ended with all that was in it; the message begins a new one.
-        session.insert(FLASH, "You are logged out. See you soon.".into())?;
+        session.flash(FlashKind::Success, "You are logged out. See you soon.")?;
     }
     Ok(Redirect::to("/"))
 }

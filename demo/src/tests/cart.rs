@@ -80,5 +80,10 @@ async fn an_order_needs_a_log_in_and_is_made_once() {
     assert_eq!(client.in_cart().await, 0);
 
     assert_eq!(client.post("/cart/order", "").await.location(), "/cart", "nothing is left for a second click");
+    let page = client.get("/cart").await.body;
+    assert!(
+        page.contains(r#"<p class="flash bad" role="status">There is nothing in your cart to order.</p>"#),
+        "{page}"
+    );
     assert!(client.get("/order").await.body.contains("ADA-001"));
 }

@@ -41,6 +41,21 @@ async fn a_message_is_shown_once() {
 }
 
 #[tokio::test]
+async fn messages_of_several_tabs_wait_for_one_page() {
+    let mut client = Client::new(&shop());
+    // Both tabs were opened before: each page takes the messages that wait.
+    let token = client.token().await;
+    for product in ["bowler", "mittens"] {
+        client.post_bare("/cart/add", &format!("form_token={token}&product={product}&quantity=1")).await;
+    }
+    let page = client.get("/").await.body;
+    let place = |text| page.find(text).unwrap();
+    assert!(place("Bowler is in your cart.") < place("Mittens is in your cart."));
+    assert_eq!(page.matches(r#"<p class="flash" role="status">"#).count(), 2);
+    assert!(!client.get("/").await.body.contains("is in your cart"));
+}
+
+#[tokio::test]
 async fn logging_out_ends_the_session() {
     let shop = shop();
     let mut client = Client::logged_in(&shop, "ada").await;

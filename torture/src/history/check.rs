@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::lag;
 use super::model::Objection;
 use super::operation::{Kind, Life, Operation, lives};
 use super::record::{Change, Datum, History, Loaded};
@@ -27,7 +28,8 @@ pub fn check(history: &History) -> Report {
         report.finding = Some(Finding { violation: Violation::Stuck, exchange: None, detail });
         return report;
     }
-    let checked = lives(history).and_then(|lives| {
+    let checked = lives(history).and_then(|mut lives| {
+        lag::allow(&mut lives, history);
         if history.keeps_handles {
             check_handles(&lives)?;
         }

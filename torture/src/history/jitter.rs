@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use cloakroom::Timestamp;
 use cloakroom::record::{Handle, Patch, Record, StoreKey, UserId};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Entry, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
+    Applied, Capabilities, Created, Directory, Entry, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
     StoreFuture,
 };
 use tokio::task::yield_now;
@@ -84,6 +84,10 @@ impl<S: Store> Store for Jittered<S> {
         self.jitter(move || self.inner.load(key, now))
     }
 
+    fn load_fresh<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
+        self.jitter(move || self.inner.load_fresh(key, now))
+    }
+
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> StoreFuture<'a, Created> {
         self.jitter(move || self.inner.create(key, record, now))
     }
@@ -123,6 +127,10 @@ impl<S: Store> Store for Jittered<S> {
 
     fn directory(&self) -> Option<&dyn Directory> {
         self.inner.directory().map(|_| self as &dyn Directory)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.inner.feed()
     }
 }
 

@@ -17,6 +17,9 @@
 //! - a *rotation*, which ends an id and begins another in the same step; a *log-out*; a *revocation*, which is one step for
 //!   each session that it is about, and not one for all of them.
 //!
+//! Where servers keep copies ([`nodes`]), a load is as right if it shows what was true a bound ago; but not if its own server has
+//! seen or done something later of that session. In the order of operations it may be so much earlier, and that is all.
+//!
 //! Texts are unique in a history, so that it is known who wrote what was read. At the end, when nobody else does anything,
 //! each ticket that there ever was is tried once more. What a violation is called ([`violation`]) is how it shows first.
 //!
@@ -31,8 +34,11 @@ pub mod check;
 mod command;
 mod executor;
 pub mod jitter;
+mod lag;
 pub mod model;
 mod moving;
+mod near;
+pub mod nodes;
 pub mod operation;
 pub mod plan;
 mod print;

@@ -1,10 +1,11 @@
 //! What was seen of a history, from the outside: each call of the library with its beginning, its end and its answer.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use cloakroom::{Clock, Timestamp};
+use tokio::time::Instant;
 
 /// All that was seen.
 #[derive(Debug, Default)]
@@ -17,6 +18,10 @@ pub struct History {
     pub keeps_handles: bool,
     /// Some requests never ended.
     pub stuck: bool,
+    /// How much older a load may be than what other servers have done.
+    pub lag: Duration,
+    /// When each beginning and each end was, since the start.
+    pub moments: Vec<Duration>,
 }
 
 /// One request.
@@ -24,6 +29,8 @@ pub struct History {
 pub struct Exchange {
     /// Who sent it; none sent what the audit at the end sends.
     pub client: Option<usize>,
+    /// The server that it was sent to.
+    pub node: usize,
     /// The ticket that it carried, by the order in which tickets were first seen.
     pub ticket: Option<usize>,
     /// What the handler did.
@@ -204,7 +211,8 @@ impl Write {
 /// Counts beginnings and ends, and looks at the clock.
 #[derive(Clone, Debug)]
 pub struct Meter {
-    count: Arc<AtomicU64>,
+    start: Instant,
+    moments: Arc<Mutex<Vec<Duration>>>,
     /// The clock of the layer.
     pub clock: Clock,
 }
@@ -212,19 +220,34 @@ pub struct Meter {
 impl Meter {
     /// A meter with the layer's clock.
     pub fn new(clock: Clock) -> Meter {
-        Meter { count: Arc::default(), clock }
+        Meter { start: Instant::now(), moments: Arc::default(), clock }
     }
 
     /// Something begins. Until it ends, it may go on for ever.
     pub fn begin(&self) -> Span {
         let from = self.clock.now();
-        let start = self.count.fetch_add(1, Ordering::SeqCst);
+        let start = self.count();
         Span { start, end: u64::MAX, from, to: Timestamp::from_millis(i64::MAX) }
     }
 
     /// It ends.
     pub fn end(&self, span: &mut Span) {
-        span.end = self.count.fetch_add(1, Ordering::SeqCst);
+        span.end = self.count();
         span.to = self.clock.now();
+    }
+
+    /// When each beginning and each end was.
+    pub fn moments(&self) -> Vec<Duration> {
+        self.lock().clone()
+    }
+
+    fn count(&self) -> u64 {
+        let mut moments = self.lock();
+        moments.push(self.start.elapsed());
+        moments.len() as u64 - 1
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<Duration>> {
+        self.moments.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -12,13 +12,14 @@ use axum::body::Body;
 use axum::extract::Request as HttpRequest;
 use axum::http::header::SET_COOKIE;
 use cloakroom::cookie::KeyRing;
-use cloakroom::store::Store;
+use cloakroom::store::Store as _;
 use cloakroom::testing::Browser;
 use cloakroom::{Clock, SessionLayer, Timestamp};
 use tower::{Layer as _, Service as _, service_fn};
 
 use super::executor::{self, Stuck, Task};
 use super::jitter::{Jittered, Shaken};
+use super::nodes::Nodes;
 use super::plan::{ABSOLUTE, Client, IDLE, Plan, Request, Turn};
 use super::record::{Call, Exchange, History, Loaded, Meter, Response, Ticket};
 use super::rng::Rng;
@@ -35,17 +36,17 @@ pub(super) const DEADLINE: Duration = Duration::from_secs(20);
 /// # Errors
 ///
 /// If the application can't be set up.
-pub fn in_turns(plan: &Plan, store: Arc<dyn Store>) -> Result<History> {
+pub fn in_turns(plan: &Plan, nodes: Nodes) -> Result<History> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     runtime.block_on(async {
-        let world = World::new(plan, store, Pace::Turns)?;
+        let world = World::new(plan, nodes, Pace::Turns)?;
         let turns = Rng::new(plan.schedule ^ 1);
         let first = executor::run_seeded(vec![world.clone().open(plan.clone())], turns.clone()).await;
         let ended = match first {
             Ok(()) => executor::run_seeded(world.tasks(plan), turns).await,
             stuck => stuck,
         };
-        world.store.calm_down();
+        world.calm_down();
         let audited = match ended {
             Ok(()) => executor::run_seeded(vec![world.clone().audit()], Rng::new(0)).await,
             stuck => stuck,
@@ -59,8 +60,8 @@ pub fn in_turns(plan: &Plan, store: Arc<dyn Store>) -> Result<History> {
 /// # Errors
 ///
 /// If the application can't be set up, or a client panics.
-pub async fn in_time(plan: &Plan, store: Arc<dyn Store>) -> Result<History> {
-    let world = World::new(plan, store, Pace::Time)?;
+pub async fn in_time(plan: &Plan, nodes: Nodes) -> Result<History> {
+    let world = World::new(plan, nodes, Pace::Time)?;
     world.clone().open(plan.clone()).await;
     let mut clients = tokio::task::JoinSet::new();
     for task in world.tasks(plan) {
@@ -69,15 +70,17 @@ pub async fn in_time(plan: &Plan, store: Arc<dyn Store>) -> Result<History> {
     while let Some(ended) = clients.join_next().await {
         ended.context("a client panicked")?;
     }
-    world.store.calm_down();
+    world.calm_down();
     world.clone().audit().await;
     Ok(world.history(Ok(())))
 }
 
 /// All that the clients of a history share.
 struct World {
-    layer: SessionLayer,
-    store: Shaken,
+    /// One for each server.
+    layers: Vec<SessionLayer>,
+    stores: Vec<Shaken>,
+    lag: Duration,
     meter: Meter,
     pace: Pace,
     jars: Vec<Mutex<Jar>>,
@@ -96,20 +99,29 @@ struct Jar {
 }
 
 impl World {
-    fn new(plan: &Plan, store: Arc<dyn Store>, pace: Pace) -> Result<Arc<World>> {
+    fn new(plan: &Plan, nodes: Nodes, pace: Pace) -> Result<Arc<World>> {
         // Far enough ahead for a server that collects garbage by its own clock to take nothing that is needed yet.
         let hour = Duration::from_secs(60 * 60);
         let clock = Clock::manual(Timestamp::from(SystemTime::now()) + hour);
-        let store = Arc::new(Jittered::new(store, Rng::new(plan.schedule), plan.failures));
-        let layer = SessionLayer::builder(store.clone(), KeyRing::generate()?)
-            .idle_timeout(IDLE)
-            .absolute_timeout(ABSOLUTE)
-            .deadline(DEADLINE)
-            .clock(clock.clone())
-            .build()?;
+        let (keys, mut rng) = (KeyRing::generate()?, Rng::new(plan.schedule));
+        let (mut layers, mut stores) = (Vec::new(), Vec::new());
+        for store in nodes.stores {
+            // The first has the seed itself: a seed is the same history, whatever stores there are beside.
+            let own = if stores.is_empty() { Rng::new(plan.schedule) } else { rng.fork() };
+            let store = Arc::new(Jittered::new(store, own, plan.failures));
+            let layer = SessionLayer::builder(store.clone(), keys.clone())
+                .idle_timeout(IDLE)
+                .absolute_timeout(ABSOLUTE)
+                .deadline(DEADLINE)
+                .clock(clock.clone())
+                .build()?;
+            layers.push(layer);
+            stores.push(store);
+        }
         Ok(Arc::new(World {
-            layer,
-            store,
+            layers,
+            stores,
+            lag: nodes.lag,
             meter: Meter::new(clock),
             pace,
             jars: plan.jars.iter().map(|_| Mutex::default()).collect(),
@@ -118,6 +130,10 @@ impl World {
             events: Mutex::default(),
             seen: Arc::default(),
         }))
+    }
+
+    fn calm_down(&self) {
+        self.stores.iter().for_each(|store| store.calm_down());
     }
 
     /// The first requests, one after the other.
@@ -148,7 +164,8 @@ impl World {
                 }
                 Turn::Sweep => {
                     let mut span = self.meter.begin();
-                    let swept = self.store.sweep(100, self.meter.clock.now()).await;
+                    let store = &self.stores[number % self.stores.len()];
+                    let swept = store.sweep(100, self.meter.clock.now()).await;
                     self.meter.end(&mut span);
                     let told = swept.map_or_else(|error| error.to_string(), |count| format!("{count} are removed"));
                     lock(&self.events).push((span, format!("expired sessions are collected: {told}")));
@@ -160,12 +177,16 @@ impl World {
     /// At the end, when nobody else does anything: what is there under each ticket that there ever was?
     fn audit(self: Arc<World>) -> Task {
         Box::pin(async move {
+            // What is older than that is wrong.
+            tokio::time::sleep(self.lag).await;
             let tickets = lock(&self.tickets).clone();
-            // Twice, so that what comes late is told from what never comes.
-            for ticket in tickets.iter().chain(&tickets) {
-                let mut browser = Browser::new();
-                browser.set_cookie(COOKIE, ticket);
-                self.exchange(None, usize::MAX, browser, &Request::default()).await;
+            // Twice, so that what comes late is told from what never comes; and on each server.
+            for round in 0..self.layers.len().max(2) {
+                for ticket in &tickets {
+                    let mut browser = Browser::new();
+                    browser.set_cookie(COOKIE, ticket);
+                    self.exchange(None, round, usize::MAX, browser, &Request::default()).await;
+                }
             }
         })
     }
@@ -180,14 +201,15 @@ impl World {
             }
             browser
         };
-        self.exchange(Some(client), jar, browser, request).await;
+        self.exchange(Some(client), client, jar, browser, request).await;
     }
 
-    async fn exchange(&self, client: Option<usize>, jar: usize, browser: Browser, request: &Request) {
+    async fn exchange(&self, client: Option<usize>, sender: usize, jar: usize, browser: Browser, request: &Request) {
+        let node = sender % self.layers.len();
         let number = {
             let mut exchanges = lock(&self.exchanges);
             let ticket = browser.cookie(COOKIE).map(|ticket| self.ticket(ticket));
-            exchanges.push(Exchange { client, ticket, steps: Vec::new(), commit: None, response: None });
+            exchanges.push(Exchange { client, node, ticket, steps: Vec::new(), commit: None, response: None });
             exchanges.len() - 1
         };
         let log = Log::default();
@@ -205,7 +227,7 @@ impl World {
             http.headers_mut().insert(axum::http::header::COOKIE, cookies);
         }
         http.extensions_mut().insert(job);
-        let mut service = self.layer.layer(service_fn(handle));
+        let mut service = self.layers[node].layer(service_fn(handle));
         let call = Box::pin(service.call(http));
         let answered = Patient { call, steps: request.hangs_up.unwrap_or(usize::MAX) }.await;
 
@@ -264,8 +286,10 @@ impl World {
         History {
             exchanges,
             events: lock(&self.events).clone(),
-            keeps_handles: self.store.capabilities().rotates_in_place,
+            keeps_handles: self.stores.iter().all(|store| store.capabilities().rotates_in_place),
             stuck: ended.is_err(),
+            lag: self.lag,
+            moments: self.meter.moments(),
         }
     }
 }

@@ -17,6 +17,8 @@ use mongodb::Client;
 
 use super::jitter::Jittered;
 use super::moving::Moving;
+use super::near;
+use super::nodes::Nodes;
 use super::rng::Rng;
 use super::run::DEADLINE;
 use super::torment::AT_A_TIME;
@@ -36,12 +38,17 @@ enum SetUp {
     Memory,
     Moving,
     Encrypted,
+    Near,
     Mongodb,
+    /// Two servers that keep copies, as the others of this kind.
+    NearMongodb,
     /// In the documents of Express' stores, by the name of the layout.
     Express(&'static str),
     Sqlite,
     Redis,
+    NearRedis,
     Postgres,
+    NearPostgres,
 }
 
 /// All kinds.
@@ -49,12 +56,16 @@ pub const STORES: &[Kind] = &[
     Kind { name: "memory", in_turns: true, set_up: SetUp::Memory },
     Kind { name: "moving", in_turns: true, set_up: SetUp::Moving },
     Kind { name: "encrypted", in_turns: true, set_up: SetUp::Encrypted },
+    Kind { name: "near", in_turns: true, set_up: SetUp::Near },
     Kind { name: "sqlite", in_turns: false, set_up: SetUp::Sqlite },
     Kind { name: "mongodb", in_turns: false, set_up: SetUp::Mongodb },
+    Kind { name: "near-mongodb", in_turns: false, set_up: SetUp::NearMongodb },
     Kind { name: "express", in_turns: false, set_up: SetUp::Express("connect-mongodb-session") },
     Kind { name: "express-text", in_turns: false, set_up: SetUp::Express("connect-mongo") },
     Kind { name: "redis", in_turns: false, set_up: SetUp::Redis },
+    Kind { name: "near-redis", in_turns: false, set_up: SetUp::NearRedis },
     Kind { name: "postgres", in_turns: false, set_up: SetUp::Postgres },
+    Kind { name: "near-postgres", in_turns: false, set_up: SetUp::NearPostgres },
 ];
 
 /// The kind of this name.
@@ -80,9 +91,9 @@ pub struct Source {
 #[derive(Debug)]
 enum Supply {
     /// A new one for each history.
-    New(fn() -> Arc<dyn Store>),
+    New(fn() -> Result<Nodes>),
     /// One for each history that runs at a time.
-    Kept(Vec<Arc<dyn Store>>),
+    Kept(Vec<Nodes>),
 }
 
 /// What is to be removed at the end.
@@ -103,34 +114,52 @@ impl Source {
     /// If the environment does not name the server, or it can't be reached.
     pub async fn open(kind: Kind) -> Result<Source> {
         Ok(match kind.set_up {
-            SetUp::Memory => Source::new(|| Arc::new(MemoryStore::new())),
-            SetUp::Moving => Source::new(|| Arc::new(Moving::new())),
-            SetUp::Encrypted => Source::new(encrypted),
+            SetUp::Memory => Source::new(|| Ok(one(MemoryStore::new()))),
+            SetUp::Moving => Source::new(|| Ok(one(Moving::new()))),
+            SetUp::Encrypted => Source::new(|| Ok(encrypted())),
+            SetUp::Near => Source::new(near::over_memory),
             SetUp::Sqlite => sqlite().await?,
             SetUp::Mongodb => mongodb(None).await?,
+            SetUp::NearMongodb => mongodb(None).await?.near()?,
             SetUp::Express(name) => {
                 let layout = ExpressLayout::by_name(name).with_context(|| format!("there is no layout {name:?}"))?;
                 mongodb(Some(layout.tombstones())).await?
             }
             SetUp::Redis => redis().await?,
-            SetUp::Postgres => postgres().await?,
+            SetUp::NearRedis => redis().await?.near()?,
+            SetUp::Postgres => postgres(false).await?,
+            SetUp::NearPostgres => postgres(true).await?.near()?,
         })
     }
 
-    fn new(make: fn() -> Arc<dyn Store>) -> Source {
+    fn new(make: fn() -> Result<Nodes>) -> Source {
         Source { supply: Supply::New(make), made: Made::Nothing }
     }
 
     fn kept<S: Store + Clone>(stores: &[S], made: Made) -> Source {
-        let stores = stores.iter().map(|store| Arc::new(store.clone()) as Arc<dyn Store>);
+        let stores = stores.iter().map(|store| one(store.clone()));
         Source { supply: Supply::Kept(stores.collect()), made }
     }
 
-    /// A store for one history. Of a place below [`AT_A_TIME`] it is the same one each time.
-    pub fn store(&self, place: usize) -> Arc<dyn Store> {
+    /// With copies of its sessions on two servers.
+    fn near(self) -> Result<Source> {
+        let Supply::Kept(kept) = self.supply else { return Ok(self) };
+        let mut near = Vec::new();
+        for store in kept.iter().flat_map(|nodes| &nodes.stores) {
+            near.push(near::over(store)?);
+        }
+        Ok(Source { supply: Supply::Kept(near), made: self.made })
+    }
+
+    /// The servers of one history. Of a place below [`AT_A_TIME`] they are the same each time.
+    ///
+    /// # Errors
+    ///
+    /// If they can't be made.
+    pub fn nodes(&self, place: usize) -> Result<Nodes> {
         match &self.supply {
             Supply::New(make) => make(),
-            Supply::Kept(stores) => stores[place].clone(),
+            Supply::Kept(stores) => Ok(stores[place].clone()),
         }
     }
 
@@ -164,12 +193,16 @@ impl Source {
 }
 
 /// Over a store whose calls take their turns as well. Never another seed: the order of turns is drawn from the history's own.
-fn encrypted() -> Arc<dyn Store> {
+fn encrypted() -> Nodes {
     let store = Jittered::new(MemoryStore::new(), Rng::new(0), 0);
     match DataKeys::new([1; 32]) {
-        Ok(keys) => Arc::new(EncryptedStore::new(store, keys)),
+        Ok(keys) => one(EncryptedStore::new(store, keys)),
         Err(error) => panic!("32 bytes are enough for a data key: {error}"),
     }
+}
+
+fn one(store: impl Store) -> Nodes {
+    Nodes::from(Arc::new(store) as Arc<dyn Store>)
 }
 
 async fn sqlite() -> Result<Source> {
@@ -212,10 +245,11 @@ async fn redis() -> Result<Source> {
     Ok(Source::kept(&stores, Made::Keys(stores.clone())))
 }
 
-async fn postgres() -> Result<Source> {
+async fn postgres(has_feed: bool) -> Result<Source> {
     let schema = random_name()?;
     run_on_postgres(&format!("CREATE SCHEMA {schema}")).await?;
     let store = PostgresStore::connect(&postgres_url()?).await?.with_schema(&schema).with_deadline(DEADLINE);
+    let store = if has_feed { store.with_feed() } else { store };
     let stores: Vec<_> = (0..AT_A_TIME).map(|place| store.clone().with_table(&place.to_string())).collect();
     for store in &stores {
         store.ensure_table().await?;

@@ -1,13 +1,12 @@
 //! Runs history after history, until one fails or there was enough of them.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
-use cloakroom::store::Store;
 use tokio::runtime::Runtime;
 
 use super::check::{Report, check};
+use super::nodes::Nodes;
 use super::plan::Plan;
 use super::print;
 use super::record::History;
@@ -71,19 +70,19 @@ pub struct Failure {
 /// # Errors
 ///
 /// If the application can't be set up.
-pub fn in_turns(dose: Dose, store: impl Fn() -> Arc<dyn Store>) -> Result<Figures> {
+pub fn in_turns(dose: Dose, nodes: impl Fn() -> Result<Nodes>) -> Result<Figures> {
     let (start, mut figures) = (Instant::now(), Figures::default());
     for seed in dose.seeds() {
         if start.elapsed() >= dose.time {
             break;
         }
         let plan = Plan::draw(seed);
-        let history = run::in_turns(&plan, store())?;
+        let history = run::in_turns(&plan, nodes()?)?;
         let report = check(&history);
         figures.count(&report);
         if let Some(finding) = report.finding {
             let found_after = start.elapsed();
-            let again = |plan: &Plan| wrong(run::in_turns(plan, store()).ok()?);
+            let again = |plan: &Plan| wrong(run::in_turns(plan, nodes().ok()?).ok()?);
             let (plan, (finding, history)) = shrink(plan, (finding, history), ATTEMPTS, dose.shrinking, again);
             figures.failure = Some(Failure { finding, seed, plan, history, found_after });
             break;
@@ -98,7 +97,7 @@ pub fn in_turns(dose: Dose, store: impl Fn() -> Arc<dyn Store>) -> Result<Figure
 /// # Errors
 ///
 /// If the application can't be set up, or a client panics.
-pub fn in_time(dose: Dose, runtime: &Runtime, store: impl Fn(usize) -> Arc<dyn Store>) -> Result<Figures> {
+pub fn in_time(dose: Dose, runtime: &Runtime, nodes: impl Fn(usize) -> Result<Nodes>) -> Result<Figures> {
     let (start, mut figures) = (Instant::now(), Figures::default());
     let mut seeds = dose.seeds();
     let mut running = tokio::task::JoinSet::new();
@@ -108,9 +107,9 @@ pub fn in_time(dose: Dose, runtime: &Runtime, store: impl Fn(usize) -> Arc<dyn S
             while start.elapsed() < dose.time {
                 let Some(place) = free.pop() else { break };
                 let Some(seed) = seeds.next() else { break };
-                let (plan, store) = (Plan::draw(seed), store(place));
+                let (plan, nodes) = (Plan::draw(seed), nodes(place)?);
                 running.spawn(async move {
-                    let history = run::in_time(&plan, store).await?;
+                    let history = run::in_time(&plan, nodes).await?;
                     let report = check(&history);
                     anyhow::Ok((place, seed, plan, history, report))
                 });
@@ -128,7 +127,7 @@ pub fn in_time(dose: Dose, runtime: &Runtime, store: impl Fn(usize) -> Arc<dyn S
     })?;
     if let Some((seed, plan, history, finding)) = failed {
         let found_after = start.elapsed();
-        let again = |plan: &Plan| wrong(runtime.block_on(run::in_time(plan, store(0))).ok()?);
+        let again = |plan: &Plan| wrong(runtime.block_on(run::in_time(plan, nodes(0).ok()?)).ok()?);
         let (plan, (finding, history)) = shrink(plan, (finding, history), ATTEMPTS, dose.shrinking, again);
         figures.failure = Some(Failure { finding, seed, plan, history, found_after });
     }
@@ -145,11 +144,11 @@ pub fn torment(kind: Kind, dose: Dose) -> Result<Figures> {
     if kind.in_turns {
         let runtime = tokio::runtime::Builder::new_current_thread().build()?;
         let source = runtime.block_on(Source::open(kind))?;
-        return in_turns(dose, || source.store(0));
+        return in_turns(dose, || source.nodes(0));
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let source = runtime.block_on(Source::open(kind))?;
-    let figures = in_time(dose, &runtime, |place| source.store(place));
+    let figures = in_time(dose, &runtime, |place| source.nodes(place));
     runtime.block_on(source.close())?;
     figures
 }

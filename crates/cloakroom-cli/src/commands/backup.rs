@@ -43,7 +43,7 @@ pub(crate) async fn backup(common: &Common, output: Output, task: &Backup) -> Ou
     }
     let (records, unreadable) = if common.dry_run {
         let mut records = 0;
-        let unreadable = walk::each_record(&opened, now(), |_| {
+        let unreadable = walk::each_record(&opened, |_| {
             records += 1;
             Ok(())
         })
@@ -88,7 +88,7 @@ async fn write_to(opened: &Opened, output: Output, draft: &Path, ids: bool) -> O
     let bar = progress::bar(output, None, "written");
     // A store may show a session more than once.
     let (mut seen, mut records) = (HashSet::new(), 0);
-    let unreadable = walk::each_record(opened, now(), |exported| {
+    let unreadable = walk::each_record(opened, |exported| {
         if seen.insert(*exported.digest()) {
             backup_file::write_record(&mut file, exported)?;
             records += 1;

@@ -110,11 +110,10 @@ pub(crate) fn read_header(file: &mut impl BufRead) -> Outcome<Header> {
 pub(crate) fn read(file: &mut impl BufRead, number: u64) -> Outcome<Read> {
     let line = line(file)?.ok_or_else(|| Failure::words("the file is cut off: it has no end"))?;
     let broken = || Failure::words(format!("line {number} of the file is no record"));
-    if let Ok(end) = serde_json::from_str::<End>(&line) {
-        return Ok(Read::End(end));
+    match serde_json::from_str::<Line>(&line) {
+        Ok(line) => line.exported().map(|exported| Read::Record(Box::new(exported))).ok_or_else(broken),
+        Err(_) => serde_json::from_str(&line).map(Read::End).map_err(|_| broken()),
     }
-    let line: Line = serde_json::from_str(&line).map_err(|_| broken())?;
-    line.exported().map(|exported| Read::Record(Box::new(exported))).ok_or_else(broken)
 }
 
 impl Line {

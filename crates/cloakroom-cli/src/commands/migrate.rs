@@ -1,10 +1,15 @@
 //! `migrate`: all that is in one store, to another, while an application serves from both.
 
+use std::cell::Cell;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use cloakroom::record::{Data, Record};
 use cloakroom::store::{Exported, Moved, MovingStore, Names, StoreError};
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::future::FutureExt as _;
+use futures_util::stream::TryStreamExt as _;
+use indicatif::ProgressBar;
 use serde::Serialize;
 
 use crate::arguments::{Common, Migrate};
@@ -14,11 +19,14 @@ use crate::output::Output;
 use crate::patience::patiently;
 use crate::progress;
 use crate::store::Opened;
+use crate::threads::on_any_thread;
 use crate::times::now;
-use crate::walk::{self, BATCH};
+use crate::walk;
 
 /// Each pass takes what was given another id during the one before.
 const PASSES: usize = 20;
+/// Few, so that little can happen to a session between its reading and its move.
+const READ_AT_ONCE: usize = 64;
 /// A session that was given another id is moved this much later.
 const TURNED: Duration = Duration::from_secs(11);
 
@@ -57,7 +65,6 @@ enum Fate {
     Over,
     Later,
     Unfit,
-    Failed,
 }
 
 pub(crate) async fn migrate(common: &Common, output: Output, task: &Migrate) -> Outcome {
@@ -71,8 +78,8 @@ pub(crate) async fn migrate(common: &Common, output: Output, task: &Migrate) -> 
             old.kind, new.kind
         )));
     }
-    let look = look(&old, &new, output).await?;
     if common.dry_run {
+        let look = look(&old, &new, output).await?;
         let counts = Counts {
             left: look.live,
             unfit: look.unfit,
@@ -89,13 +96,20 @@ pub(crate) async fn migrate(common: &Common, output: Output, task: &Migrate) -> 
         )?;
         return Ok(if look.live == 0 { Exit::Nothing } else { Exit::Done });
     }
-    let question = format!(
-        "Move {} sessions from {} to {}? Whoever serves these sessions must know both stores by now (MovingStore, step 2): a process that \
-         knows the old one alone logs them out.",
-        look.live, old.kind, new.kind
-    );
-    confirm(common, &question)?;
-    let counts = Move { old: &old, new: &new, jobs: task.jobs.into(), output }.run(look.live).await?;
+    let mut live = None;
+    // Who has said yes, and sees no bar, need not wait for a count.
+    if !common.yes || output.is_watched() {
+        let count = look(&old, &new, output).await?.live;
+        let question = format!(
+            "Move {count} sessions from {} to {}? Whoever serves these sessions must know both stores by now (MovingStore, step 2): a \
+             process that knows the old one alone logs them out.",
+            old.kind, new.kind
+        );
+        confirm(common, &question)?;
+        live = Some(count);
+    }
+    let moving = MovingStore::new(old.store.clone(), new.store.clone());
+    let counts = Arc::new(Move { moving, old, new, jobs: task.jobs.into() }).run(output, live).await?;
     report(output, &counts)?;
     Ok(if counts.left == 0 && counts.unreadable == 0 { Exit::Done } else { Exit::Failed })
 }
@@ -109,7 +123,7 @@ struct Look {
 
 async fn look(old: &Opened, new: &Opened, output: Output) -> Outcome<Look> {
     let (mut look, bar) = (Look { live: 0, unfit: 0, unreadable: 0 }, progress::bar(output, None, "looking"));
-    look.unreadable = walk::each_record(old, now(), |exported| {
+    look.unreadable = walk::each_record(old, |exported| {
         look.live += 1;
         look.unfit += u64::from(!fits(&exported.record, new));
         bar.inc(1);
@@ -120,19 +134,18 @@ async fn look(old: &Opened, new: &Opened, output: Output) -> Outcome<Look> {
     Ok(look)
 }
 
-struct Move<'a> {
-    old: &'a Opened,
-    new: &'a Opened,
+struct Move {
+    moving: MovingStore,
+    old: Opened,
+    new: Opened,
     jobs: usize,
-    output: Output,
 }
 
-impl Move<'_> {
-    async fn run(&self, live: u64) -> Outcome<Counts> {
-        let moving = MovingStore::new(self.old.store.clone(), self.new.store.clone());
-        let (mut counts, bar) = (Counts::default(), progress::bar(self.output, Some(live), "moved"));
+impl Move {
+    async fn run(self: Arc<Self>, output: Output, live: Option<u64>) -> Outcome<Counts> {
+        let (mut counts, bar) = (Counts::default(), progress::bar(output, live, "moved"));
         for _ in 0..PASSES {
-            let waiting = self.pass(&moving, &mut counts, &bar).await?;
+            let waiting = self.pass(output, &mut counts, &bar).await?;
             // Who is left now is left for good, or has come since.
             counts.left = self.left().await?;
             if counts.left == 0 || (waiting == 0 && counts.left <= counts.unfit + counts.failed) {
@@ -147,47 +160,48 @@ impl Move<'_> {
     }
 
     /// Goes through the old store once; tells how many have to wait.
-    async fn pass(&self, moving: &MovingStore, counts: &mut Counts, bar: &indicatif::ProgressBar) -> Outcome<u64> {
-        let (export, mut after, mut waiting) = (self.old.export()?, None, 0);
-        (counts.unfit, counts.failed, counts.unreadable) = (0, 0, 0);
-        loop {
-            let batch = patiently(|| export.records(after.as_ref(), BATCH, now())).await?;
-            counts.unreadable += batch.unreadable;
-            let fates = stream::iter(&batch.records).map(|exported| self.bring(moving, exported));
-            let mut fates = fates.buffer_unordered(self.jobs);
-            while let Some(fate) = fates.next().await {
-                match fate {
-                    Fate::Verified => counts.verified += 1,
-                    Fate::ChangedSince => counts.changed_since += 1,
-                    Fate::EndedSince => counts.ended_since += 1,
-                    Fate::Over => counts.over += 1,
-                    Fate::Later => (waiting, counts.waited) = (waiting + 1, counts.waited + 1),
-                    Fate::Unfit => counts.unfit += 1,
-                    Fate::Failed => counts.failed += 1,
-                }
-                if matches!(fate, Fate::Verified | Fate::ChangedSince | Fate::EndedSince) {
-                    counts.moved += 1;
-                    bar.inc(1);
-                }
+    async fn pass(self: &Arc<Self>, output: Output, counts: &mut Counts, bar: &ProgressBar) -> Outcome<u64> {
+        let (unreadable, mut waiting) = (Cell::new(0), 0);
+        (counts.unfit, counts.failed) = (0, 0);
+        let fates = walk::records(&self.old, READ_AT_ONCE, &unreadable)?.map_ok(|exported| {
+            let this = self.clone();
+            on_any_thread(async move { this.bring(&exported).await }).map(Ok)
+        });
+        let mut fates = pin!(fates.try_buffer_unordered(self.jobs));
+        while let Some(fate) = fates.try_next().await? {
+            if matches!(fate, Ok(Fate::Verified | Fate::ChangedSince | Fate::EndedSince)) {
+                counts.moved += 1;
+                bar.inc(1);
             }
-            drop(fates);
-            after = batch.next;
-            if after.is_none() {
-                return Ok(waiting);
+            match fate {
+                Ok(Fate::Verified) => counts.verified += 1,
+                Ok(Fate::ChangedSince) => counts.changed_since += 1,
+                Ok(Fate::EndedSince) => counts.ended_since += 1,
+                Ok(Fate::Over) => counts.over += 1,
+                Ok(Fate::Later) => (waiting, counts.waited) = (waiting + 1, counts.waited + 1),
+                Ok(Fate::Unfit) => counts.unfit += 1,
+                Err(error) => {
+                    if counts.failed == 0 {
+                        output.note(format!("A session could not be moved: {}", Failure::from(error).with_sources()));
+                    }
+                    counts.failed += 1;
+                }
             }
         }
+        counts.unreadable = unreadable.get();
+        Ok(waiting)
     }
 
-    async fn bring(&self, moving: &MovingStore, exported: &Exported) -> Fate {
+    async fn bring(&self, exported: &Exported) -> Result<Fate, StoreError> {
         // What is on its way, is completed whatever it holds.
-        if !exported.is_on_its_way() && !fits(&exported.record, self.new) {
-            return Fate::Unfit;
+        if !exported.is_on_its_way() && !fits(&exported.record, &self.new) {
+            return Ok(Fate::Unfit);
         }
-        patiently(|| self.try_to_bring(moving, exported)).await.unwrap_or(Fate::Failed)
+        patiently(|| self.try_to_bring(exported)).await
     }
 
-    async fn try_to_bring(&self, moving: &MovingStore, exported: &Exported) -> Result<Fate, StoreError> {
-        match moving.bring_over(exported, now()).await? {
+    async fn try_to_bring(&self, exported: &Exported) -> Result<Fate, StoreError> {
+        match self.moving.bring_over(exported, now()).await? {
             Moved::Later => return Ok(Fate::Later),
             Moved::Over => return Ok(Fate::Over),
             Moved::Done => {}
@@ -202,7 +216,7 @@ impl Move<'_> {
     /// How many sessions the old store still has.
     async fn left(&self) -> Outcome<u64> {
         let mut left = 0;
-        walk::each_record(self.old, now(), |_| {
+        walk::each_record(&self.old, |_| {
             left += 1;
             Ok(())
         })

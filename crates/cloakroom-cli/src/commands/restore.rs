@@ -4,10 +4,13 @@ use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufReader;
 use std::path::Path;
+use std::pin::pin;
+use std::sync::Arc;
 
 use cloakroom::record::Handle;
-use cloakroom::store::{Exported, Imported, Names, StoreError};
-use futures_util::stream::{self, StreamExt as _};
+use cloakroom::store::{Exported, Imported, Names, Store, StoreError};
+use futures_util::future::TryFutureExt as _;
+use futures_util::stream::{self, TryStreamExt as _};
 use serde::Serialize;
 
 use super::backup_file::{self, Header, Read};
@@ -18,8 +21,9 @@ use crate::output::Output;
 use crate::patience::patiently;
 use crate::progress;
 use crate::store::Opened;
+use crate::threads::on_any_thread;
 use crate::times::now;
-use crate::walk::{self, BATCH};
+use crate::walk;
 
 /// What became of the records.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -69,59 +73,63 @@ pub(crate) async fn restore(common: &Common, output: Output, task: &Restore) -> 
 
 async fn run(common: &Common, output: Output, task: &Restore, opened: &Opened, records: u64) -> Outcome<Counts> {
     // A session that was given another id since has kept its handle, where a rotation happens in place.
-    let handles = handles(opened).await?;
+    let target =
+        Arc::new(Target { store: opened.store.clone(), handles: handles(opened).await?, dry_run: common.dry_run });
     let bar = progress::bar(output, Some(records), "restored");
     let mut counts = Counts { dry_run: common.dry_run, ..Counts::default() };
     let (mut file, _) = open(&task.file)?;
-    let (mut number, mut is_over) = (1, false);
-    while !is_over {
-        let mut batch = Vec::new();
-        while batch.len() < BATCH {
-            number += 1;
-            match backup_file::read(&mut file, number)? {
-                Read::Record(exported) => batch.push(exported),
-                Read::End(_) => {
-                    is_over = true;
-                    break;
-                }
-            }
+    let mut number = 1;
+    let records = std::iter::from_fn(|| {
+        number += 1;
+        match backup_file::read(&mut file, number) {
+            Ok(Read::Record(exported)) => Some(Ok(exported)),
+            Ok(Read::End(_)) => None,
+            Err(failure) => Some(Err(failure)),
         }
-        let imports = stream::iter(&batch).map(|exported| import(common, opened, &handles, exported));
-        let mut imports = imports.buffer_unordered(task.jobs.into());
-        while let Some(imported) = imports.next().await {
-            bar.inc(1);
-            match imported? {
-                Imported::Done { .. } => counts.restored += 1,
-                Imported::Taken => counts.there += 1,
-                Imported::Over => counts.over += 1,
-                Imported::NeedsId | Imported::Unfit => counts.unfit += 1,
-            }
+    });
+    let imports = stream::iter(records).map_ok(|exported| {
+        let target = target.clone();
+        on_any_thread(async move { target.import(&exported).await }).err_into::<Failure>()
+    });
+    let mut imports = pin!(imports.try_buffer_unordered(task.jobs.into()));
+    while let Some(imported) = imports.try_next().await? {
+        bar.inc(1);
+        match imported {
+            Imported::Done { .. } => counts.restored += 1,
+            Imported::Taken => counts.there += 1,
+            Imported::Over => counts.over += 1,
+            Imported::NeedsId | Imported::Unfit => counts.unfit += 1,
         }
     }
     bar.finish_and_clear();
     Ok(counts)
 }
 
-async fn import(
-    common: &Common,
-    opened: &Opened,
-    handles: &HashSet<Handle>,
-    exported: &Exported,
-) -> Result<Imported, StoreError> {
-    let now = now();
-    if !exported.record.is_live(now) {
-        return Ok(Imported::Over);
+/// Where the records go.
+struct Target {
+    store: Arc<dyn Store>,
+    /// Of the sessions that were there before.
+    handles: HashSet<Handle>,
+    dry_run: bool,
+}
+
+impl Target {
+    async fn import(&self, exported: &Exported) -> Result<Imported, StoreError> {
+        let now = now();
+        if !exported.record.is_live(now) {
+            return Ok(Imported::Over);
+        }
+        if self.handles.contains(&exported.handle) {
+            return Ok(Imported::Taken);
+        }
+        if !self.dry_run {
+            return patiently(|| exported.import_into(&*self.store, now)).await;
+        }
+        Ok(match patiently(|| exported.look_up_in(&*self.store, now)).await? {
+            Some(_) => Imported::Taken,
+            None => Imported::Done { handle: exported.handle.clone() },
+        })
     }
-    if handles.contains(&exported.handle) {
-        return Ok(Imported::Taken);
-    }
-    if !common.dry_run {
-        return patiently(|| exported.import_into(&*opened.store, now)).await;
-    }
-    Ok(match patiently(|| exported.look_up_in(&*opened.store, now)).await? {
-        Some(_) => Imported::Taken,
-        None => Imported::Done { handle: exported.handle.clone() },
-    })
 }
 
 async fn handles(opened: &Opened) -> Outcome<HashSet<Handle>> {

@@ -1,8 +1,12 @@
 //! `revoke`: ends one session, a user's, or very many.
 
+use std::cell::Cell;
+use std::pin::pin;
+
 use cloakroom::Timestamp;
 use cloakroom::store::Entry;
-use futures_util::stream::{self, StreamExt as _};
+use futures_util::future::{TryFutureExt as _, ready};
+use futures_util::stream::TryStreamExt as _;
 use serde::Serialize;
 
 use crate::arguments::{Common, Which, Whom};
@@ -14,13 +18,14 @@ use crate::output::Output;
 use crate::patience::patiently;
 use crate::progress;
 use crate::store::Opened;
+use crate::threads::on_any_thread;
 use crate::times::now;
 use crate::walk::{self, BATCH};
 
 /// Who begins a session meanwhile may be missed by one look; after so many, others are faster.
 const LOOKS: usize = 100;
 /// So many sessions are ended at a time: a store takes about as long for all of them as for one.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 
 #[derive(Serialize)]
 struct RevokedJson {
@@ -57,7 +62,7 @@ async fn one(common: &Common, opened: &Opened, handle: &str, now: Timestamp) -> 
 /// A directory ends sessions of users. Nobody's is found by the name that its store knows it by.
 async fn end_anonymous(opened: &Opened, entry: &Entry, now: Timestamp) -> Outcome<u64> {
     let mut found = None;
-    walk::each_record(opened, now, |exported| {
+    walk::each_record(opened, |exported| {
         if exported.handle == entry.handle {
             found = Some(exported.clone());
         }
@@ -100,25 +105,22 @@ async fn all_of(common: &Common, output: Output, opened: &Opened, whom: Whom, no
     };
     confirm(common, &question)?;
     let bar = progress::bar(output, Some(count), "ended");
-    let (export, mut ended) = (opened.export()?, 0);
+    let (unreadable, mut ended) = (Cell::new(0), 0);
     // Until a look finds none: some are given another id, or begin, meanwhile.
     for _ in 0..LOOKS {
-        let (mut after, mut found) = (None, false);
-        loop {
-            let batch = patiently(|| export.records(after.as_ref(), BATCH, now)).await?;
-            let meant = batch.records.iter().filter(|exported| is_meant(exported.record.user.is_some()));
-            let ends = stream::iter(meant).map(|exported| patiently(move || exported.end_in(&*opened.store, now)));
-            let mut ends = ends.buffer_unordered(AT_ONCE);
-            while let Some(is_ended) = ends.next().await {
-                if is_ended? {
-                    (found, ended) = (true, ended + 1);
-                    bar.inc(1);
-                }
-            }
-            drop(ends);
-            after = batch.next;
-            if after.is_none() {
-                break;
+        let ends = walk::records(opened, BATCH, &unreadable)?
+            .try_filter(|exported| ready(is_meant(exported.record.user.is_some())))
+            .map_ok(|exported| {
+                let store = opened.store.clone();
+                let end = async move { patiently(|| exported.end_in(&*store, now)).await };
+                on_any_thread(end).err_into()
+            })
+            .try_buffer_unordered(AT_ONCE);
+        let (mut ends, mut found) = (pin!(ends), false);
+        while let Some(is_ended) = ends.try_next().await? {
+            if is_ended {
+                (found, ended) = (true, ended + 1);
+                bar.inc(1);
             }
         }
         if !found {

@@ -32,7 +32,7 @@ pub(crate) async fn show(common: &Common, output: Output, task: &Show) -> Outcom
     };
     let mut data = None;
     if task.data {
-        walk::each_record(&opened, now, |exported| {
+        walk::each_record(&opened, |exported| {
             if exported.handle == entry.handle {
                 data = Some(sizes(&exported.record.data));
             }

@@ -9,6 +9,7 @@ use mongodb::options::{ReadPreference, SelectionCriteria};
 use super::ExpressStore;
 use super::document::{self, Reading};
 use crate::error::{Call, corrupt};
+use crate::place::one_batch;
 
 impl Export for ExpressStore {
     fn names(&self) -> Names {
@@ -28,7 +29,8 @@ impl ExpressStore {
         let find = self.place.documents.find(filter).sort(doc! { id_field: 1 });
         // What a secondary does not have yet would be left behind.
         let find = find.selection_criteria(SelectionCriteria::ReadPreference(ReadPreference::Primary));
-        let find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX)).max_time(self.place.deadline);
+        let find = find.limit(i64::try_from(limit).unwrap_or(i64::MAX)).batch_size(one_batch(limit));
+        let find = find.max_time(self.place.deadline);
         let not_read = |error: Error| Call::Read.failed(&error);
         let mut found = find.await.map_err(not_read)?;
         let (mut records, mut unreadable, mut seen, mut last) = (Vec::new(), 0, 0, None);
@@ -53,7 +55,7 @@ impl ExpressStore {
             Reading::Live(found) => {
                 let id = document::id(document, &self.layout)?.unwrap_or_default();
                 let exported = Exported::of_id(id, found.handle, found.record);
-                exported.map(Some).map_err(|_| corrupt(document::SESSION))
+                exported.map(|exported| Some(exported.with_token(found.token))).map_err(|_| corrupt(document::SESSION))
             }
             Reading::Over => Ok(None),
             Reading::Broken => Err(corrupt(document::SESSION)),

@@ -5,6 +5,7 @@ mod store;
 
 mod directory;
 mod export;
+mod feed;
 mod rotation;
 mod tombstone;
 mod turnstile;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
+    Applied, Capabilities, Created, Directory, Export, Feed, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreFuture,
 };
 use mongodb::IndexModel;
 use mongodb::bson::{Document, RawDocumentBuf, doc};
@@ -319,6 +320,11 @@ impl Store for ExpressStore {
         StoreFuture::new(self.within(async move {
             checkup::checkup(&self.place, self.layout.own_id_field(), &[self.layout.expires_key.as_str()]).await
         }))
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        // Where the id stands in a field of its own, a deletion does not tell it.
+        self.layout.own_id_field().is_none().then_some(self as &dyn Feed)
     }
 }
 

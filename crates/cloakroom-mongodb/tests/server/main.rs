@@ -11,5 +11,6 @@ mod directory;
 mod documents;
 mod durability;
 mod express;
+mod feed;
 mod indexes;
 mod outage;

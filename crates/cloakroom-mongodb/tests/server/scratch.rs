@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, LazyLock, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey, Value};
@@ -30,11 +30,15 @@ pub(crate) struct Scratch {
     sent: Arc<Mutex<Vec<String>>>,
 }
 
+/// For a machine that does other things as well; no test is about this time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs a test in a new database, and drops that in any case.
 pub(crate) async fn scratch<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Scratch) -> F) {
     let sent = Arc::new(Mutex::new(Vec::new()));
     let database = client(&sent).await.database(&random_name());
-    let scratch = Scratch { store: MongoStore::new(database.clone()), database: database.clone(), sent };
+    let scratch =
+        Scratch { store: MongoStore::new(database.clone()).with_deadline(PATIENCE), database: database.clone(), sent };
     let outcome = tokio::spawn(test(scratch)).await;
     database.drop().await.unwrap();
     if let Err(failed) = outcome {

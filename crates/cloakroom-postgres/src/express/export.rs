@@ -40,8 +40,9 @@ impl ExpressStore {
     fn exported(&self, stored: &Stored<'_>, now: Timestamp) -> Result<Option<Exported>, StoreError> {
         match stored.read(&self.layout, now)? {
             Reading::Live(live) => {
-                let exported = Exported::of_id(stored.id, live.found.handle, live.found.record);
-                exported.map(Some).map_err(|_| corrupt("sid"))
+                let found = live.found;
+                let exported = Exported::of_id(stored.id, found.handle, found.record);
+                exported.map(|exported| Some(exported.with_token(found.token))).map_err(|_| corrupt("sid"))
             }
             Reading::Over => Ok(None),
             Reading::Broken => Err(corrupt("sess")),

@@ -8,6 +8,7 @@ mod conformance;
 mod contract;
 mod directory;
 mod express;
+mod feed;
 mod outage;
 mod proxy;
 mod rows;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey, Value};
@@ -32,12 +32,15 @@ pub(crate) struct Scratch {
     pub(crate) client: Arc<Client>,
 }
 
+/// For a machine that does other things as well; no test is about this time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs a test in a new schema, and drops that in any case.
 pub(crate) async fn scratch<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Scratch) -> F) {
     let schema = random_name();
     let client = Arc::new(bare(&url()).await);
     client.batch_execute(&format!("CREATE SCHEMA {schema}; SET search_path = {schema}")).await.unwrap();
-    let store = PostgresStore::connect(&url()).await.unwrap().with_schema(&schema);
+    let store = PostgresStore::connect(&url()).await.unwrap().with_schema(&schema).with_deadline(PATIENCE);
     let scratch = Scratch { store, schema: schema.clone(), client: client.clone() };
     let outcome = tokio::spawn(test(scratch)).await;
     client.batch_execute(&format!("DROP SCHEMA {schema} CASCADE")).await.unwrap();

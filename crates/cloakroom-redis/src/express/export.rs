@@ -32,7 +32,7 @@ impl ExpressStore {
             if stored.record().is_live(now)
                 && let Ok(exported) = Exported::of_id(id, text::handle(id), stored.record().clone())
             {
-                records.push(exported);
+                records.push(exported.with_token(stored.token()?));
             }
         }
         Ok(Batch::new(records, next).with_unreadable(unreadable))

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Export, Finding, Guard, Loaded, Rotated, Store, StoreError, StoreFuture,
-    Written,
+    Applied, Capabilities, Created, Directory, Export, Feed, Finding, Guard, Loaded, Rotated, Store, StoreError,
+    StoreFuture, Written,
 };
 
 use super::layout::{ConnectRedis, KEYS};
@@ -16,6 +16,7 @@ use super::text::{self, Next, Stored};
 use super::turnstile::{Turnstiles, pause};
 use crate::checkup;
 use crate::error::{Call, corrupt};
+use crate::feed::Keys;
 use crate::layout::{self, Fields, millis};
 use crate::names;
 use crate::script::{EXPRESS_CREATE, EXPRESS_END, EXPRESS_READ, EXPRESS_WRITE, Request};
@@ -47,6 +48,15 @@ pub(super) struct Reading {
 impl ExpressStore {
     pub(crate) fn new(place: Place, layout: ConnectRedis) -> ExpressStore {
         ExpressStore { place, layout: Arc::new(layout), turnstiles: Turnstiles::default() }
+    }
+
+    pub(crate) fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The keys of its sessions.
+    pub(crate) fn tracked(&self) -> Keys {
+        Keys::express(&self.layout.prefix)
     }
 
     /// Bounds a call by the deadline.
@@ -267,6 +277,11 @@ impl Store for ExpressStore {
 
     fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
         StoreFuture::new(self.within(checkup::checkup(&self.place)))
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        // In a cluster each node would have to be listened to.
+        (!self.place.is_cluster()).then_some(self as &dyn Feed)
     }
 }
 

@@ -13,4 +13,5 @@ mod contract;
 mod directory;
 mod durability;
 mod express;
+mod feed;
 mod outage;

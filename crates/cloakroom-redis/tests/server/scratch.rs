@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::future::Future;
 use std::sync::{Arc, LazyLock};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey, Value};
@@ -27,10 +27,13 @@ pub(crate) struct Scratch {
     pub(crate) connection: MultiplexedConnection,
 }
 
+/// For a machine that does other things as well; no test is about this time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
 /// Runs a test with keys of its own, and removes them in any case.
 pub(crate) async fn scratch<F: Future<Output = ()> + Send + 'static>(test: impl FnOnce(Scratch) -> F) {
     let prefix = random_name();
-    let store = RedisStore::connect(&url()).await.unwrap().with_prefix(&prefix);
+    let store = RedisStore::connect(&url()).await.unwrap().with_prefix(&prefix).with_deadline(PATIENCE);
     let client = redis::Client::open(url()).unwrap();
     let mut connection = client.get_multiplexed_async_connection().await.unwrap();
     let outcome = tokio::spawn(test(Scratch { store, prefix: prefix.clone(), connection: connection.clone() })).await;

@@ -25,23 +25,21 @@ pub(super) fn untouched(headers: &mut HeaderMap) {
 pub(super) fn after_commit<B: Default>(
     config: &Config,
     session: &Session,
-    committed: Result<(), SessionError>,
+    committed: Result<CookieDue, SessionError>,
     mut response: Response<B>,
 ) -> Response<B> {
     let error = match committed {
-        Ok(()) => match set_cookie(config, session, response.headers_mut()) {
-            Ok(()) => {
-                if !config.clear_site_data.is_empty() && session.is_logged_out() {
-                    let begins_anew = matches!(session.cookie_due(), CookieDue::Issue(_));
-                    clear_site_data::write(&config.clear_site_data, begins_anew, response.headers_mut());
-                }
-                return response;
-            }
-            Err(error) => {
+        Ok(due) => {
+            if let Err(error) = set_cookie(config, &due, response.headers_mut()) {
                 tracing::error!(error = &error as &dyn std::error::Error, "a session cookie could not be written");
                 return instead(StatusCode::INTERNAL_SERVER_ERROR, None);
             }
-        },
+            if !config.clear_site_data.is_empty() && session.is_logged_out() {
+                let begins_anew = matches!(due, CookieDue::Issue(_));
+                clear_site_data::write(&config.clear_site_data, begins_anew, response.headers_mut());
+            }
+            return response;
+        }
         Err(error) => error,
     };
     if error.kind() == SessionErrorKind::Gone {
@@ -59,7 +57,7 @@ pub(super) fn after_commit<B: Default>(
     let mut response = instead_of(&error);
     if session.is_rotated() {
         // The id that the browser has is dead since before the failure: without the new one it would be logged out.
-        if let Err(error) = set_cookie(config, session, response.headers_mut()) {
+        if let Err(error) = set_cookie(config, &session.cookie_due(), response.headers_mut()) {
             tracing::error!(error = &error as &dyn std::error::Error, "a session cookie could not be written");
         }
     }
@@ -94,11 +92,11 @@ fn instead<B: Default>(status: StatusCode, kind: Option<SessionErrorKind>) -> Re
     response
 }
 
-fn set_cookie(config: &Config, session: &Session, headers: &mut HeaderMap) -> Result<(), crate::cookie::CookieError> {
+fn set_cookie(config: &Config, due: &CookieDue, headers: &mut HeaderMap) -> Result<(), crate::cookie::CookieError> {
     vary_by_cookie(headers);
-    let line = match session.cookie_due() {
-        CookieDue::Issue(ticket) => ticket::issue(config, &ticket)?,
-        CookieDue::Remove(metadata) => ticket::take_back(config, &metadata)?,
+    let line = match due {
+        CookieDue::Issue(ticket) => ticket::issue(config, ticket)?,
+        CookieDue::Remove(metadata) => ticket::take_back(config, metadata)?,
         CookieDue::Nothing => return Ok(()),
     };
     remove_cookies_named(config.cookie.name().as_str(), headers);

@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::answer;
 use super::load::Slot;
-use crate::session::{Session, SessionError};
+use crate::session::{CookieDue, Session, SessionError};
 
 pin_project! {
     /// The response of a [`SessionService`](super::SessionService).
@@ -45,7 +45,7 @@ struct Commit<B> {
     writing: Writing,
 }
 
-type Writing = Pin<Box<dyn Future<Output = Result<(), SessionError>> + Send>>;
+type Writing = Pin<Box<dyn Future<Output = Result<CookieDue, SessionError>> + Send>>;
 
 impl<F, B> ResponseFuture<F, B> {
     pub(super) fn new(handler: F, slot: Slot) -> ResponseFuture<F, B> {
@@ -84,7 +84,6 @@ where
             answer::untouched(response.headers_mut());
             return Poll::Ready(Ok(response));
         }
-        session.give_up_unread_data();
         let mut writing: Writing = Box::pin(session.clone().commit());
         match writing.as_mut().poll(cx) {
             Poll::Ready(committed) => {

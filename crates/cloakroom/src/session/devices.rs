@@ -78,7 +78,7 @@ impl Session {
         let loading = async {
             let now = settings.clock.now();
             let end = settings.end_of_all(now).await?;
-            Ok(end.without_ended(settings.ask(StoreCall::Load, |store| store.load(&key, now)).await?))
+            Ok(end.without_ended(settings.ask(StoreCall::Load, |store| store.load_fresh(&key, now)).await?))
         };
         match self.listing().wait_for(loading).await? {
             Loaded::Found(_) => Ok(()),

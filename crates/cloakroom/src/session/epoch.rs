@@ -104,7 +104,7 @@ impl Settings {
             return Ok(end);
         }
         let key = reserved_key();
-        let end = match self.ask(StoreCall::Load, |store| store.load(&key, now)).await? {
+        let end = match self.ask(StoreCall::Load, |store| store.load_fresh(&key, now)).await? {
             Loaded::Found(found) => EndOfAll(Some(since(&found)?)),
             Loaded::Superseded | Loaded::Missing => EndOfAll::default(),
         };
@@ -115,7 +115,7 @@ impl Settings {
     pub(crate) async fn end_all(&self, epoch: &Epoch, now: Timestamp) -> Result<(), StoreError> {
         let key = reserved_key();
         for _ in 0..ATTEMPTS {
-            let is_done = match self.ask(StoreCall::Load, |store| store.load(&key, now)).await? {
+            let is_done = match self.ask(StoreCall::Load, |store| store.load_fresh(&key, now)).await? {
                 Loaded::Found(found) => self.move_end(&key, &found, now).await?,
                 Loaded::Superseded | Loaded::Missing => {
                     let record = record(now)?;

@@ -450,25 +450,25 @@ impl Session {
 
     /// The handler has answered: from now on nothing more may wait for the commit. Tells whether there has to be one.
     pub(crate) fn begin_closing(&self) -> bool {
-        let is_dirty = self.0.state().begin_closing(|| self.0.settings.clock.now());
+        // Where nobody else holds it, nobody will.
+        let is_read = Arc::strong_count(&self.0) > 1;
+        let is_dirty = self.0.state().begin_closing(is_read, || self.0.settings.clock.now());
         if !is_dirty {
             self.0.patience.begin_anew_each_time();
         }
         is_dirty
     }
 
-    /// The last commit comes. Where nobody else holds this session, nobody can read it any more.
-    pub(crate) fn give_up_unread_data(&self) {
-        if Arc::strong_count(&self.0) == 1 {
-            self.0.state().give_up_data();
-        }
-    }
-
-    /// Writes what is pending, for the last time.
-    pub(crate) async fn commit(self) -> Result<(), SessionError> {
-        let outcome = self.0.write(Own::Nothing).await.map(drop);
-        self.close();
-        outcome
+    /// Writes what is pending, for the last time. Tells what the response has to say about the session cookie.
+    pub(crate) async fn commit(self) -> Result<CookieDue, SessionError> {
+        let outcome = self.0.write(Own::Nothing).await;
+        let due = {
+            let mut state = self.0.state();
+            state.close();
+            CookieDue::of(&state)
+        };
+        self.0.patience.begin_anew_each_time();
+        outcome.map(|_| due)
     }
 
     /// Whether the session was to be destroyed, and lives on under another id.
@@ -494,7 +494,20 @@ impl Session {
 
     /// What the response has to say about the session cookie.
     pub(crate) fn cookie_due(&self) -> CookieDue {
-        let state = self.0.state();
+        CookieDue::of(&self.0.state())
+    }
+}
+
+/// What a response has to say about the session cookie.
+pub(crate) enum CookieDue {
+    Nothing,
+    Issue(Ticket),
+    /// With the metadata of the session that was ended.
+    Remove(Arc<Data>),
+}
+
+impl CookieDue {
+    fn of(state: &State) -> CookieDue {
         match (state.ticket_due(), state.live()) {
             (TicketDue::Issue, Some(Live { key, record, .. })) => CookieDue::Issue(Ticket {
                 key: key.clone(),
@@ -507,14 +520,6 @@ impl Session {
             _ => CookieDue::Nothing,
         }
     }
-}
-
-/// What a response has to say about the session cookie.
-pub(crate) enum CookieDue {
-    Nothing,
-    Issue(Ticket),
-    /// With the metadata of the session that was ended.
-    Remove(Arc<Data>),
 }
 
 /// What goes into a session cookie.

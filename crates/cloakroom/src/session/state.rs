@@ -377,19 +377,18 @@ impl State {
 
     /// From now on nothing more may wait for the commit. Tells whether there has to be one, and asks for the time only where
     /// it decides that.
-    pub(crate) fn begin_closing(&mut self, now: impl FnOnce() -> Timestamp) -> bool {
+    ///
+    /// Where nobody is left to read it, the data is given up: if the store shares it, it need not be copied to be changed.
+    pub(crate) fn begin_closing(&mut self, is_read: bool, now: impl FnOnce() -> Timestamp) -> bool {
         let is_dirty = self.is_dirty(now);
+        if let Some(live) = self.live.as_mut().filter(|_| is_dirty && !is_read) {
+            live.record.data = Arc::default();
+            self.is_unread = true;
+        }
         if self.phase == Phase::Open {
             self.phase = if is_dirty { Phase::Closing } else { Phase::Closed };
         }
         is_dirty
-    }
-
-    /// Gives up the data, which nobody is left to read: where the store shares it, it need not be copied to be changed.
-    pub(crate) fn give_up_data(&mut self) {
-        let Some(live) = &mut self.live else { return };
-        live.record.data = Arc::default();
-        self.is_unread = true;
     }
 
     /// From now on nothing may wait for a commit, since there is none to come. What still does so is given up: nobody is to

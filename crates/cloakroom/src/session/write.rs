@@ -158,7 +158,7 @@ impl Inner {
         // It ended some other way, which is as good; or it was rotated, and lives. A user's can still be found, which has the
         // last word: between the two answers the session may have come back to its user under yet another id.
         let is_superseded =
-            matches!(settings.ask(StoreCall::Load, |store| store.load(key, now)).await?, Loaded::Superseded);
+            matches!(settings.ask(StoreCall::Load, |store| store.load_fresh(key, now)).await?, Loaded::Superseded);
         let was_there = self.destroy_by_handle(now).await?;
         match (was_there, is_superseded) {
             (true, _) => self.destroyed(),
@@ -284,7 +284,7 @@ impl Inner {
                 }
                 // Nobody but an earlier attempt can have made it.
                 Ok(Rotated::Gone | Rotated::Taken) if attempt > 0 => {
-                    return match settings.ask(StoreCall::Load, |store| store.load(new, now)).await? {
+                    return match settings.ask(StoreCall::Load, |store| store.load_fresh(new, now)).await? {
                         Loaded::Found(found) => Ok(done_before(patch, found)),
                         // It was never done, for the session had ended; or done, and the session has ended since.
                         Loaded::Superseded | Loaded::Missing => Err(StoreError::new(StoreErrorKind::Timeout)),

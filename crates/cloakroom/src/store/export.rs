@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Created, Store, StoreError, StoreErrorKind, StoreFuture};
+use super::{Created, Store, StoreError, StoreErrorKind, StoreFuture, Token};
 use crate::clock::Timestamp;
 use crate::record::{Handle, IdError, Record, SessionId, StoreKey};
 
@@ -98,6 +98,7 @@ impl fmt::Debug for Cursor {
 #[non_exhaustive]
 pub struct Exported {
     key: StoreKey,
+    token: Option<Token>,
     /// The record.
     pub record: Record,
     /// The public name that it has in that store.
@@ -107,7 +108,7 @@ pub struct Exported {
 impl Exported {
     /// A record by the SHA-256 of its session id.
     pub fn of_digest(digest: [u8; 32], handle: Handle, record: Record) -> Exported {
-        Exported { key: StoreKey::from_digest(digest), record, handle }
+        Exported { key: StoreKey::from_digest(digest), token: None, record, handle }
     }
 
     /// A record by its session id: a credential.
@@ -119,12 +120,24 @@ impl Exported {
         if id.is_empty() {
             return Err(IdError::empty());
         }
-        Ok(Exported { key: StoreKey::from(SessionId::from_ticket(id)), record, handle })
+        Ok(Exported { key: StoreKey::from(SessionId::from_ticket(id)), token: None, record, handle })
     }
 
     /// A record by the key that its store has.
     pub(crate) fn of_key(key: StoreKey, handle: Handle, record: Record) -> Exported {
-        Exported { key, record, handle }
+        Exported { key, token: None, record, handle }
+    }
+
+    /// And the state that the record is in, as [`load`](Store::load) would tell it. A [`MovingStore`](super::MovingStore) then need
+    /// not read it again.
+    #[must_use]
+    pub fn with_token(self, token: Token) -> Exported {
+        Exported { token: Some(token), ..self }
+    }
+
+    /// The state that the record was in, if its store has told it.
+    pub fn token(&self) -> Option<&Token> {
+        self.token.as_ref()
     }
 
     /// The session id, if the store keeps it: a credential. Never log it.
@@ -176,12 +189,12 @@ impl Exported {
     ///
     /// # Errors
     ///
-    /// As [`Store::load`], and if the store knows its records by other names.
+    /// As [`Store::load_fresh`], and if the store knows its records by other names.
     pub async fn look_up_in(&self, store: &dyn Store, now: Timestamp) -> Result<Option<Record>, StoreError> {
         if !can_name(store, &self.key) {
             return Err(needs_id());
         }
-        Ok(match store.load(&self.key, now).await? {
+        Ok(match store.load_fresh(&self.key, now).await? {
             super::Loaded::Found(found) => Some(super::moving::without_notes(found.record)),
             super::Loaded::Superseded | super::Loaded::Missing => None,
         })

@@ -8,7 +8,8 @@
 //!
 //! Implement [`Store`], and run the conformance suite (feature `testing`) against it: `conformance::check(store).await`. It
 //! fails by the name of each rule that the store breaks. Where a database has users to look up sessions by, implement
-//! [`Directory`] too; and [`Export`], so that operators can move sessions and back them up.
+//! [`Directory`] too; [`Export`], so that operators can move sessions and back them up; and where it can tell what happens to
+//! sessions, [`Feed`].
 
 mod checkup;
 #[cfg(feature = "testing")]
@@ -16,19 +17,25 @@ pub mod conformance;
 mod directory;
 mod error;
 mod export;
+mod feed;
 mod future;
 mod memory;
 mod moving;
+#[cfg(feature = "tokio")]
+mod near;
 mod outcome;
 
 pub use checkup::{Finding, Verdict};
 pub use directory::{Directory, Entry};
 pub use error::{StoreError, StoreErrorKind};
 pub use export::{Batch, Cursor, Export, Exported, Imported, Names};
+pub use feed::{Feed, Listener, Name, News};
 pub(crate) use future::Answer;
 pub use future::StoreFuture;
 pub use memory::{MemoryStats, MemoryStore};
 pub use moving::{Moved, MovingStore};
+#[cfg(feature = "tokio")]
+pub use near::{NearCache, NearStats};
 pub use outcome::{Applied, Capabilities, Created, Found, Guard, KeyRules, Loaded, Rotated, Token, Written};
 
 use std::fmt::Debug;
@@ -53,6 +60,13 @@ pub trait Store: Debug + Send + Sync + 'static {
     /// lives: [`Loaded::Superseded`]. It changes nothing: an expired record is missing, and
     /// is not deleted here.
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded>;
+
+    /// Finds the record of a key as [`load`](Store::load) does, but never by a copy that may be out of date.
+    ///
+    /// Only a store that keeps copies has anything to do here, and one that wraps another passes it on.
+    fn load_fresh<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
+        self.load(key, now)
+    }
 
     /// Inserts a record: the only method that may.
     ///
@@ -111,12 +125,21 @@ pub trait Store: Debug + Send + Sync + 'static {
     fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
         StoreFuture::ready(Ok(Vec::new()))
     }
+
+    /// The store's [`Feed`], if it has one. A store that wraps another one passes its feed on.
+    fn feed(&self) -> Option<&dyn Feed> {
+        None
+    }
 }
 
 /// A shared store is a store: it can be handed to several layers, and kept by the application.
 impl<S: Store + ?Sized> Store for Arc<S> {
     fn load<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
         (**self).load(key, now)
+    }
+
+    fn load_fresh<'a>(&'a self, key: &'a StoreKey, now: Timestamp) -> StoreFuture<'a, Loaded> {
+        (**self).load_fresh(key, now)
     }
 
     fn create<'a>(&'a self, key: &'a StoreKey, record: &'a Record, now: Timestamp) -> StoreFuture<'a, Created> {
@@ -166,5 +189,9 @@ impl<S: Store + ?Sized> Store for Arc<S> {
 
     fn checkup(&self) -> StoreFuture<'_, Vec<Finding>> {
         (**self).checkup()
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        (**self).feed()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use cloakroom::Timestamp;
-use cloakroom::store::{Batch, Cursor, Export, Exported, MemoryStore, StoreFuture};
+use cloakroom::store::{Batch, Cursor, Export, Exported, MemoryStore, StoreFuture, Token};
 
 use super::Wrong;
 
@@ -60,6 +60,28 @@ impl Wrong for ExportsByDigest {
             for exported in &mut batch.records {
                 let (digest, handle, record) = (*exported.digest(), exported.handle.clone(), exported.record.clone());
                 *exported = Exported::of_digest(digest, handle, record);
+            }
+            Ok(batch)
+        })
+    }
+}
+
+/// As it would where a state is told that was never read.
+#[derive(Debug, Default)]
+pub(crate) struct ExportsFirstStates;
+
+impl Wrong for ExportsFirstStates {
+    fn records<'a>(
+        &'a self,
+        inner: &'a MemoryStore,
+        after: Option<&'a Cursor>,
+        limit: usize,
+        now: Timestamp,
+    ) -> StoreFuture<'a, Batch> {
+        StoreFuture::new(async move {
+            let mut batch = inner.records(after, limit, now).await?;
+            for exported in &mut batch.records {
+                *exported = exported.clone().with_token(Token::version(1));
             }
             Ok(batch)
         })

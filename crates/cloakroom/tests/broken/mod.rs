@@ -3,6 +3,7 @@
 pub(crate) mod directory;
 pub(crate) mod ends;
 pub(crate) mod exports;
+pub(crate) mod feed;
 pub(crate) mod rotations;
 pub(crate) mod values;
 pub(crate) mod writes;
@@ -12,8 +13,8 @@ use std::sync::Arc;
 
 use cloakroom::record::{Expiry, Handle, Patch, Record, StoreKey, Value};
 use cloakroom::store::{
-    Applied, Batch, Capabilities, Created, Cursor, Directory, Entry, Export, Found, Guard, Loaded, MemoryStore, Names,
-    Rotated, Store, StoreError, StoreFuture,
+    Applied, Batch, Capabilities, Created, Cursor, Directory, Entry, Export, Feed, Found, Guard, Listener, Loaded,
+    MemoryStore, Names, Rotated, Store, StoreError, StoreFuture,
 };
 use cloakroom::{Timestamp, UserId};
 
@@ -105,6 +106,14 @@ pub(crate) trait Wrong: Debug + Default + Send + Sync + 'static {
     fn capabilities(&self, inner: &MemoryStore) -> Capabilities {
         inner.capabilities()
     }
+
+    fn listen<'a>(&'a self, inner: &'a MemoryStore, listener: u64) -> StoreFuture<'a, Box<dyn Listener>> {
+        inner.listen(listener)
+    }
+
+    fn echo<'a>(&'a self, inner: &'a MemoryStore, listener: u64, mark: u64) -> StoreFuture<'a, ()> {
+        inner.echo(listener, mark)
+    }
 }
 
 /// What a rotation is asked to do.
@@ -185,6 +194,10 @@ impl<W: Wrong> Store for Broken<W> {
     fn export(&self) -> Option<&dyn Export> {
         Some(self)
     }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        Some(self)
+    }
 }
 
 impl<W: Wrong> Export for Broken<W> {
@@ -194,6 +207,16 @@ impl<W: Wrong> Export for Broken<W> {
 
     fn records<'a>(&'a self, after: Option<&'a Cursor>, limit: usize, now: Timestamp) -> StoreFuture<'a, Batch> {
         self.wrong.records(&self.inner, after, limit, now)
+    }
+}
+
+impl<W: Wrong> Feed for Broken<W> {
+    fn listen(&self, listener: u64) -> StoreFuture<'_, Box<dyn Listener>> {
+        self.wrong.listen(&self.inner, listener)
+    }
+
+    fn echo(&self, listener: u64, mark: u64) -> StoreFuture<'_, ()> {
+        self.wrong.echo(&self.inner, listener, mark)
     }
 }
 

@@ -6,7 +6,8 @@ use cloakroom::Timestamp;
 use cloakroom::record::{Patch, Record, StoreKey};
 use cloakroom::store::conformance::{self, Outcome};
 use cloakroom::store::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, MemoryStore, MovingStore, Rotated, Store, StoreFuture,
+    Applied, Capabilities, Created, Directory, Feed, Guard, Loaded, MemoryStore, MovingStore, Rotated, Store,
+    StoreFuture,
 };
 
 /// Creates in the old store, by a process that does not move yet; all else is done by one that does.
@@ -71,6 +72,10 @@ impl Store for Seeding {
     fn directory(&self) -> Option<&dyn Directory> {
         self.moving.directory()
     }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.moving.feed()
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -109,6 +114,7 @@ async fn it_conforms_over_the_move_of_every_session() {
             "the_export_has_no_session_that_is_over",
             "the_export_goes_on_when_its_last_record_ends",
             "an_exported_name_is_the_sessions_own",
+            "an_exported_state_guards_a_write",
             "an_import_is_found_by_its_key",
             "an_import_by_digest_needs_a_store_of_digests",
             "an_import_never_overwrites",

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 
 use cloakroom::record::StoreKey;
-use cloakroom::store::{Guard, Rotated, Store, StoreError};
+use cloakroom::store::{Export as _, Guard, Moved, Rotated, Store, StoreError};
 
 use super::support::{NOW, World, add, now};
 
@@ -52,6 +52,28 @@ fn a_session_whose_move_has_failed_can_be_ended() {
         assert_eq!(world.found(&world.key), None);
         assert!(matches!(write(world).unwrap(), cloakroom::store::Applied::Gone));
     });
+}
+
+/// As the command does that moves what nobody uses: again with what it has read before, or with what it reads then.
+#[test]
+fn what_could_not_be_brought_over_is_brought_over_the_next_time() {
+    let read = |world: &World| now(world.old.inner.records(None, 1, NOW)).unwrap().records.pop();
+    for reads_again in [false, true] {
+        let first = std::cell::RefCell::new(None);
+        let bring = |world: &World| {
+            let exported = read(world).unwrap();
+            *first.borrow_mut() = Some(exported.clone());
+            now(world.store.bring_over(&exported, NOW))
+        };
+        wherever_it_fails(bring, |world| {
+            let exported = if reads_again { read(world) } else { first.borrow().clone() };
+            if let Some(exported) = exported {
+                assert_eq!(now(world.store.bring_over(&exported, NOW)).unwrap(), Moved::Done);
+            }
+            assert_eq!((world.n(&world.key), world.old.inner.stats().sessions), (Some(0), 0));
+            assert_eq!(world.found(&world.key).unwrap().metadata, super::support::record().metadata);
+        });
+    }
 }
 
 #[test]

@@ -12,7 +12,7 @@ use cloakroom::store::{Applied, Directory, Guard, Loaded, MovingStore, Store};
 
 use super::support::{NOW, World, add, now, user, word};
 
-type Task = Pin<Box<dyn Future<Output = String>>>;
+pub(super) type Task = Pin<Box<dyn Future<Output = String>>>;
 
 /// How often a task that could go on has to wait for another. What takes more than that is left to chance.
 const INTERRUPTIONS: usize = 4;
@@ -79,7 +79,7 @@ fn run(world: &World, tasks: Vec<Task>, mut choose: impl FnMut(usize) -> usize) 
 }
 
 /// All orders with few interruptions, and some that are drawn.
-fn in_all_orders(tasks: impl Fn(&World) -> Vec<Task>, check: impl Fn(&World, &[String])) {
+pub(super) fn in_all_orders(tasks: impl Fn(&World) -> Vec<Task>, check: impl Fn(&World, &[String])) {
     let (mut next, mut count) = (Some(Order::default()), 0);
     while let Some(mut order) = next {
         let world = World::new();
@@ -92,7 +92,7 @@ fn in_all_orders(tasks: impl Fn(&World) -> Vec<Task>, check: impl Fn(&World, &[S
 }
 
 /// For more than two, who have too many orders.
-fn in_many_orders(tasks: impl Fn(&World) -> Vec<Task>, check: impl Fn(&World, &[String])) {
+pub(super) fn in_many_orders(tasks: impl Fn(&World) -> Vec<Task>, check: impl Fn(&World, &[String])) {
     in_drawn_orders(DRAWN * 10, tasks, check);
 }
 
@@ -106,7 +106,7 @@ fn in_drawn_orders(count: u64, tasks: impl Fn(&World) -> Vec<Task>, check: impl 
     }
 }
 
-fn write(store: &Arc<MovingStore>, world: &World, guard: Guard) -> Task {
+pub(super) fn write(store: &Arc<MovingStore>, world: &World, guard: Guard) -> Task {
     let (store, key) = (store.clone(), world.key.clone());
     Box::pin(async move {
         match store.apply(&key, &add("n"), &guard, NOW).await.unwrap() {
@@ -116,12 +116,12 @@ fn write(store: &Arc<MovingStore>, world: &World, guard: Guard) -> Task {
     })
 }
 
-fn rotate(store: &Arc<MovingStore>, from: &StoreKey, to: &StoreKey) -> Task {
+pub(super) fn rotate(store: &Arc<MovingStore>, from: &StoreKey, to: &StoreKey) -> Task {
     let (store, from, to) = (store.clone(), from.clone(), to.clone());
     Box::pin(async move { word(&store.rotate(&from, &to, &add("n"), &Guard::Exists, NOW).await.unwrap()) })
 }
 
-fn destroy(store: &Arc<MovingStore>, world: &World) -> Task {
+pub(super) fn destroy(store: &Arc<MovingStore>, world: &World) -> Task {
     let (store, key, reader) = (store.clone(), world.key.clone(), world.store.clone());
     Box::pin(async move {
         let was_there = store.destroy(&key, NOW).await.unwrap();
@@ -152,11 +152,11 @@ fn done(answers: &[String]) -> usize {
     numbers.len()
 }
 
-fn only_one_record_is_left(world: &World) {
+pub(super) fn only_one_record_is_left(world: &World) {
     assert_eq!((world.old.inner.stats().sessions, world.new.inner.stats().sessions), (0, 1));
 }
 
-fn nothing_is_left(world: &World) {
+pub(super) fn nothing_is_left(world: &World) {
     assert_eq!((world.old.inner.stats().sessions, world.new.inner.stats().sessions), (0, 0));
 }
 

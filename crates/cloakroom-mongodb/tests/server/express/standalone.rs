@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use cloakroom::record::Value;
-use cloakroom::store::{Created, Guard, Loaded, Rotated, Store};
+use cloakroom::store::{Created, Feed as _, Guard, Loaded, NearCache, Rotated, Store};
 use cloakroom_mongodb::{ExpressLayout, MongoStore};
 
 use crate::scratch::{at, key, patch, random_name, record};
@@ -63,4 +63,23 @@ async fn a_rotation_is_made_in_two_steps() {
         assert!(store.destroy(&new, at(2)).await.unwrap());
         assert!(matches!(store.load(&old, at(2)).await.unwrap(), Loaded::Missing));
     }
+}
+
+#[tokio::test]
+async fn it_has_no_feed_and_a_cache_asks_the_store_each_time() {
+    let server = Standalone::start();
+    let uri = format!("mongodb://127.0.0.1:{}/?serverSelectionTimeoutMS=60000", server.port);
+    let store = MongoStore::connect(&uri).await.unwrap().with_deadline(Duration::from_secs(60));
+    let store = store.with_collection(&random_name());
+    let error = store.listen(1).await.unwrap_err();
+    let source = std::error::Error::source(&error).unwrap().to_string();
+    assert!(source.contains("only a replica set has change streams"), "{source}");
+
+    let (cache, key) = (NearCache::new(store).unwrap(), key());
+    assert!(matches!(cache.create(&key, &record(), at(0)).await.unwrap(), Created::Done { .. }));
+    for _ in 0..3 {
+        assert!(matches!(cache.load(&key, at(1)).await.unwrap(), Loaded::Found(_)));
+    }
+    let stats = cache.stats();
+    assert_eq!((stats.hits, stats.misses, stats.is_live), (0, 3, false));
 }

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::same;
-use super::trial::{Fault, Session, Trial, Verdict, answer, expect, patch};
+use super::trial::{Answer, Fault, Session, Trial, Verdict, answer, expect, patch};
 use crate::clock::Timestamp;
 use crate::record::{Handle, Record, StoreKey};
-use crate::store::{Batch, Cursor, Export, Exported, Imported, Names};
+use crate::store::{Batch, Cursor, Export, Exported, Guard, Imported, Names};
 
 cases! {
     the_export_has_each_session_whole,
     the_export_has_no_session_that_is_over,
     the_export_goes_on_when_its_last_record_ends,
     an_exported_name_is_the_sessions_own,
+    an_exported_state_guards_a_write,
     an_import_is_found_by_its_key,
     an_import_by_digest_needs_a_store_of_digests,
     an_import_never_overwrites,
@@ -129,6 +130,22 @@ async fn an_exported_name_is_the_sessions_own(t: Trial) -> Verdict {
     let found = answer("load", exported.look_up_in(&t.store, t.now).await)?;
     let difference = found.map(|record| same::difference(&session.record, &record));
     expect(difference == Some(None), "the session under its exported name", "another or none")
+}
+
+async fn an_exported_state_guards_a_write(t: Trial) -> Verdict {
+    export(&t)?;
+    for mut session in some_sessions(&t).await? {
+        let Some(token) = exported(&t, &session).await?.token().cloned() else {
+            return Err(Fault::Skipped("the export tells no states"));
+        };
+        let (guard, write) = (Guard::Unchanged(token), patch().set("again", "1"));
+        t.apply(&session.key, &write, &guard, t.now).await?.must_be("Done", "apply with the state of an export")?;
+        session.must_follow(&write, t.now);
+        let late = t.apply(&session.key, &patch().set("again", "2"), &guard, t.now).await?;
+        late.must_be("Conflict", "apply with the state of an export before a write")?;
+        t.holds(&session, t.now).await?;
+    }
+    Ok(())
 }
 
 /// A record that another store hands over, and the key that its session's owner has.

@@ -30,6 +30,7 @@ mod draft;
 mod end;
 mod expiry;
 mod export;
+mod feed;
 mod guard;
 mod load;
 mod numbers;
@@ -105,7 +106,7 @@ pub enum Outcome {
     Passed,
     /// It does not: what was expected, and what was seen.
     Failed(String),
-    /// The rule is for stores that declare a capability, or have a directory or an export, which this one does not.
+    /// The rule is for stores that declare a capability, or have a directory, an export or a feed, which this one does not.
     Skipped(&'static str),
 }
 
@@ -147,6 +148,7 @@ fn cases() -> impl Iterator<Item = &'static Case> {
         directory::CASES,
         page::CASES,
         export::CASES,
+        feed::CASES,
         races::CASES,
         rotation_races::CASES,
         directory_races::CASES,

@@ -17,7 +17,9 @@ impl Export for MemoryStore {
         let next = first.last_key_value().filter(|_| first.len() == limit);
         let next = next.map(|(handle, _)| Cursor::new(handle.as_str()));
         let records = first.into_iter();
-        let records = records.map(|(handle, slot)| Exported::of_key(slot.id.clone().into(), handle, slot.whole()));
+        let records = records.map(|(handle, slot)| {
+            Exported::of_key(slot.id.clone().into(), handle, slot.whole()).with_token(slot.token())
+        });
         StoreFuture::ready(Ok(Batch::new(records.collect(), next)))
     }
 }

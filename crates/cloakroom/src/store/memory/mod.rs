@@ -5,6 +5,7 @@ mod calendar;
 mod directory;
 mod export;
 mod handles;
+mod hub;
 #[cfg(all(test, cloakroom_shuttle))]
 mod model;
 mod opened;
@@ -18,11 +19,12 @@ mod sync;
 mod users;
 
 use self::handles::Handles;
+use self::hub::Hub;
 use self::shard::{Evicted, Shard};
 use self::slot::Slot;
 use self::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError, TryLockError};
 use super::{
-    Applied, Capabilities, Created, Directory, Export, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
+    Applied, Capabilities, Created, Directory, Export, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
     StoreFuture, Written,
 };
 use crate::clock::Timestamp;
@@ -30,6 +32,7 @@ use crate::events::{Event, Observer, Observers};
 use crate::record::{Handle, Patch, Record, StoreKey};
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 /// The parts of the store, each behind a lock.
 const SHARDS: usize = 16;
@@ -62,6 +65,7 @@ const IN_PASSING: usize = 4;
 pub struct MemoryStore {
     /// As many as there are [`SHARDS`].
     shards: Box<[Mutex<Shard>]>,
+    hub: Arc<Hub>,
     capacity: usize,
     /// How many are in the shards. It changes only under the lock of the shard that one comes to or leaves, so that who
     /// holds all locks knows it exactly.
@@ -101,9 +105,10 @@ impl MemoryStore {
 
     /// A store for at most `capacity` sessions, at least one.
     pub fn with_capacity(capacity: usize) -> MemoryStore {
-        let handles = Handles::default();
+        let (handles, hub) = (Handles::default(), Arc::new(Hub::default()));
         MemoryStore {
-            shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(handles.clone()))).collect(),
+            shards: (0..SHARDS).map(|_| Mutex::new(Shard::new(handles.clone(), hub.clone()))).collect(),
+            hub,
             capacity: capacity.max(1),
             sessions: AtomicUsize::new(0),
             created: AtomicU64::new(0),
@@ -366,6 +371,10 @@ impl Store for MemoryStore {
     }
 
     fn export(&self) -> Option<&dyn Export> {
+        Some(self)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
         Some(self)
     }
 }

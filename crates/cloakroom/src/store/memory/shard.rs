@@ -1,7 +1,10 @@
 //! One part of the memory store, behind one lock.
 
+use std::sync::Arc;
+
 use super::body::{Common, Contents};
 use super::handles::Handles;
+use super::hub::Hub;
 use super::opened::{Open, Opened};
 use super::orders::{Orders, Places, Rank};
 use super::rotations::{Origin, Recent};
@@ -10,11 +13,12 @@ use super::slots::{At, Slots};
 use super::users::Users;
 use crate::clock::Timestamp;
 use crate::record::{Handle, Patch, Record, StoreKey, UserId, WrongType};
-use crate::store::{Applied, Created, Found, Guard, Rotated, Written};
+use crate::store::{Applied, Created, Found, Guard, Name, News, Rotated, Written};
 
 /// The records of one shard, and their orders of leaving.
 #[derive(Default)]
 pub(super) struct Shard {
+    hub: Arc<Hub>,
     slots: Slots,
     orders: Orders,
     users: Users,
@@ -34,9 +38,9 @@ pub(super) struct Evicted {
 }
 
 impl Shard {
-    /// A shard whose records have these handles, wherever they are moved.
-    pub(super) fn new(handles: Handles) -> Shard {
-        Shard { handles, ..Shard::default() }
+    /// A shard whose records have these handles, wherever they are moved, and that tells what happens in it.
+    pub(super) fn new(handles: Handles, hub: Arc<Hub>) -> Shard {
+        Shard { handles, hub, ..Shard::default() }
     }
 
     pub(super) fn find(&mut self, key: &StoreKey, now: Timestamp) -> Option<Found> {
@@ -56,7 +60,7 @@ impl Shard {
         let open = Open { handle: self.handles.of(number), contents: Contents::of(record.clone()) };
         slot.body.keep(&open.contents, &mut self.scratch);
         let created = Created::Done { token: slot.token(), handle: open.handle.clone() };
-        let at = self.insert(slot);
+        let at = self.insert(key, slot);
         self.opened.put(at, open);
         created
     }
@@ -67,7 +71,12 @@ impl Shard {
             return Applied::Conflict;
         }
         match self.change(at, patch, now) {
-            Ok(written) => Applied::Done(written),
+            Ok(written) => {
+                let token = || patch.changes_data().then(|| written.token.clone());
+                let slot = &self.slots[at];
+                self.hub.tell(|| News::Changed(Name::Handle(self.handle(slot)), token()));
+                Applied::Done(written)
+            }
             Err(WrongType) => Applied::WrongType,
         }
     }
@@ -87,14 +96,16 @@ impl Shard {
         }
         let written = self.change(at, patch, now).map_err(|WrongType| Rotated::WrongType)?;
         self.went.remember(old.clone(), new, now);
-        Ok((self.remove_at(at), written))
+        let slot = self.take_out(at);
+        self.hub.tell(|| News::Changed(Name::Handle(self.handle(&slot)), None));
+        Ok((slot, written))
     }
 
     /// Puts a record that was taken out from under the key `old` into its new place.
     pub(super) fn arrive(&mut self, mut slot: Slot, old: &StoreKey, new: &StoreKey, now: Timestamp) -> Handle {
         let number = slot.number;
         slot.id = new.id().clone();
-        self.insert(slot);
+        self.insert(new, slot);
         self.came.remember(new.clone(), Origin { key: old.clone(), number }, now);
         self.handles.of(number)
     }
@@ -104,12 +115,9 @@ impl Shard {
     }
 
     pub(super) fn remove_at(&mut self, at: At) -> Slot {
-        self.opened.take(at);
-        let slot = &self.slots[at];
-        let places = Places::of(slot);
-        self.users.remove(slot.body.user(), at);
-        self.orders.leave(&mut self.slots, at, places);
-        self.slots.remove(at)
+        let slot = self.take_out(at);
+        self.hub.tell(|| News::Gone(Name::Handle(self.handle(&slot))));
+        slot
     }
 
     /// Removes at most `limit` expired records, looking at no more than `look`; tells how many. What expired in the last four
@@ -163,12 +171,22 @@ impl Shard {
         self.slots.find(key.id()).filter(|at| self.slots[*at].is_live(now))
     }
 
-    fn insert(&mut self, slot: Slot) -> At {
+    fn insert(&mut self, key: &StoreKey, slot: Slot) -> At {
         let places = Places::of(&slot);
         let at = self.slots.insert(slot);
         self.users.add(self.slots[at].body.user(), at);
         self.orders.enter(&mut self.slots, at, places);
+        self.hub.tell(|| News::Changed(Name::Key(*key.digest()), None));
         at
+    }
+
+    fn take_out(&mut self, at: At) -> Slot {
+        self.opened.take(at);
+        let slot = &self.slots[at];
+        let places = Places::of(slot);
+        self.users.remove(slot.body.user(), at);
+        self.orders.leave(&mut self.slots, at, places);
+        self.slots.remove(at)
     }
 
     fn change(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
@@ -216,8 +234,6 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::record::{Data, SessionId, Value};
     use crate::store::SUPERSEDED_FOR;

@@ -67,7 +67,7 @@ impl MovingStore {
     /// Whether the copy of an old record that is marked has not landed yet, and lives.
     async fn has_copy(&self, entry: &Entry, now: Timestamp) -> Result<bool, StoreError> {
         let Some(copy) = marks::destination(&entry.metadata)? else { return Ok(false) };
-        Ok(matches!(self.new.load(&copy, now).await?, Loaded::Found(_)))
+        Ok(matches!(self.new.load_fresh(&copy, now).await?, Loaded::Found(_)))
     }
 
     async fn revoke_now(&self, user: &UserId, handle: &Handle, now: Timestamp) -> Result<bool, StoreError> {

@@ -1,6 +1,7 @@
 //! From one store to another without logging anybody out.
 
 mod directory;
+mod feed;
 mod marks;
 mod over;
 mod steps;
@@ -16,7 +17,8 @@ pub(crate) use self::over::without_notes;
 use self::steps::Brought;
 use self::token::Side;
 use super::{
-    Applied, Capabilities, Created, Directory, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind, StoreFuture,
+    Applied, Capabilities, Created, Directory, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
+    StoreFuture,
 };
 use crate::clock::Timestamp;
 use crate::record::{Patch, Record, StoreKey};
@@ -105,11 +107,11 @@ impl MovingStore {
     }
 
     async fn load_now(&self, key: &StoreKey, now: Timestamp) -> Result<Loaded, StoreError> {
-        let first = self.new.load(key, now).await?;
+        let first = self.new.load_fresh(key, now).await?;
         if !matches!(first, Loaded::Missing) {
             return Ok(shown(Side::New, first));
         }
-        let in_old = self.old.load(key, now).await?;
+        let in_old = self.old.load_fresh(key, now).await?;
         if let Loaded::Found(found) = &in_old {
             match marks::destination(&found.record.metadata)? {
                 None => return Ok(shown(Side::Old, in_old)),
@@ -117,7 +119,7 @@ impl MovingStore {
             }
         }
         // It may have moved since the first look.
-        match (self.new.load(key, now).await?, in_old) {
+        match (self.new.load_fresh(key, now).await?, in_old) {
             (Loaded::Missing, Loaded::Superseded) => Ok(Loaded::Superseded),
             (second, _) => Ok(shown(Side::New, second)),
         }
@@ -128,7 +130,7 @@ impl MovingStore {
             true => (Side::New, &self.new, &self.old),
             false => (Side::Old, &self.old, &self.new),
         };
-        if matches!(other.load(key, now).await?, Loaded::Found(_)) {
+        if matches!(other.load_fresh(key, now).await?, Loaded::Found(_)) {
             return Ok(Created::Taken);
         }
         Ok(token::created(side, store.create(key, record, now).await?))
@@ -173,7 +175,7 @@ impl MovingStore {
         guard: &Guard,
         now: Timestamp,
     ) -> Result<Rotated, StoreError> {
-        if matches!(self.old.load(new, now).await?, Loaded::Found(_)) {
+        if matches!(self.old.load_fresh(new, now).await?, Loaded::Found(_)) {
             return Ok(Rotated::Taken);
         }
         if let Some(in_new) = token::guard_of_new(guard) {
@@ -188,7 +190,7 @@ impl MovingStore {
                 Brought::InNew(guard) => {
                     token::rotated(Side::New, self.new.rotate(old, new, patch, &guard, now).await?)
                 }
-                Brought::InOld(_) if matches!(self.new.load(new, now).await?, Loaded::Found(_)) => Rotated::Taken,
+                Brought::InOld(_) if matches!(self.new.load_fresh(new, now).await?, Loaded::Found(_)) => Rotated::Taken,
                 Brought::InOld(guard) => {
                     let patch = marks::turned(patch, now);
                     token::rotated(Side::Old, self.old.rotate(old, new, &patch, &guard, now).await?)
@@ -262,6 +264,10 @@ impl Store for MovingStore {
 
     fn directory(&self) -> Option<&dyn Directory> {
         self.directories().is_ok().then_some(self)
+    }
+
+    fn feed(&self) -> Option<&dyn Feed> {
+        self.feeds().is_ok().then_some(self)
     }
 }
 

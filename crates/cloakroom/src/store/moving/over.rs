@@ -1,8 +1,8 @@
 //! Moving what nobody uses: one record of the old store after the other.
 
 use super::super::export::{can_name, needs_id};
-use super::super::{Exported, Guard, StoreError};
-use super::steps::Brought;
+use super::super::{Exported, Found, Guard, StoreError};
+use super::steps::{Brought, Landed};
 use super::{MovingStore, marks};
 use crate::clock::Timestamp;
 use crate::record::{Patch, Record};
@@ -25,6 +25,9 @@ impl MovingStore {
     /// So an operator empties the old store, while the application serves from both. It may be done by a process of its
     /// own, with a `MovingStore` of the same two stores, and again after it was cut off. Only from step 2 on: before, it logs
     /// out whoever comes to a process that knows the old store alone.
+    ///
+    /// The sooner after it was read, the better: it is moved as it was read if it is still in that [state](Exported::token), and read
+    /// again if not. A touch that came in between in the old store, by who does not move, is no other state and is lost.
     ///
     /// ```
     /// use cloakroom::{Timestamp, store::{Export, MemoryStore, Moved, MovingStore, Store, StoreError}};
@@ -53,12 +56,30 @@ impl MovingStore {
         if !can_name(&*self.new, exported.key()) || !can_name(&*self.old, exported.key()) {
             return Err(needs_id());
         }
+        if let Some(found) = self.as_read(exported, now)
+            && let Some(copy) = self.claim(exported.key(), found, now).await?
+        {
+            return Ok(match self.land(&copy, exported.key(), now).await? {
+                Landed::Now(_) | Landed::Before(_) => Moved::Done,
+                Landed::Over => Moved::Over,
+            });
+        }
         Ok(match self.bring(exported.key(), &Patch::default(), &Guard::Exists, now).await? {
             Brought::InNew(_) => Moved::Done,
             Brought::InOld(_) => Moved::Later,
             // Nothing is guarded and nothing added to.
             Brought::Gone | Brought::Conflict | Brought::WrongType => Moved::Over,
         })
+    }
+
+    /// The record as it was read, if it can move without being read again: the mark is guarded by its state.
+    fn as_read(&self, exported: &Exported, now: Timestamp) -> Option<Found> {
+        let (record, token) = (&exported.record, exported.token()?);
+        let can_move = self.moves
+            && record.is_live(now)
+            && !exported.is_on_its_way()
+            && !marks::is_just_turned(&record.metadata, now);
+        can_move.then(|| Found::new(record.clone(), token.clone(), exported.handle.clone()))
     }
 }
 

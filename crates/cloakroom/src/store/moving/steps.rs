@@ -43,7 +43,7 @@ impl MovingStore {
     ) -> Result<Brought, StoreError> {
         for attempt in 0..ATTEMPTS {
             step_aside(attempt).await;
-            let Loaded::Found(found) = self.old.load(key, now).await? else {
+            let Loaded::Found(found) = self.old.load_fresh(key, now).await? else {
                 return Ok(as_asked(self.look(key, now).await?, guard));
             };
             if let Some(copy) = marks::destination(&found.record.metadata)? {
@@ -76,7 +76,12 @@ impl MovingStore {
     }
 
     /// Copies a record, and marks it as moved to the copy. None if it is not any more what was copied.
-    async fn claim(&self, key: &StoreKey, found: Found, now: Timestamp) -> Result<Option<StoreKey>, StoreError> {
+    pub(super) async fn claim(
+        &self,
+        key: &StoreKey,
+        found: Found,
+        now: Timestamp,
+    ) -> Result<Option<StoreKey>, StoreError> {
         let copy = StoreKey::generate().map_err(|error| StoreError::with_source(StoreErrorKind::Other, error))?;
         match self.new.create(&copy, &marks::copy_of(found.record, &found.handle)?, now).await? {
             Created::Done { .. } => {}
@@ -104,7 +109,7 @@ impl MovingStore {
                         self.new.destroy(copy, now).await?;
                         there
                     }
-                    _ if matches!(self.new.load(copy, now).await?, Loaded::Found(_)) => {
+                    _ if matches!(self.new.load_fresh(copy, now).await?, Loaded::Found(_)) => {
                         // An expired record has the key.
                         if self.new.sweep(SWEPT_AT_ONCE, now).await? == 0 {
                             break;
@@ -122,7 +127,7 @@ impl MovingStore {
     }
 
     async fn look(&self, key: &StoreKey, now: Timestamp) -> Result<Landed, StoreError> {
-        Ok(match self.new.load(key, now).await? {
+        Ok(match self.new.load_fresh(key, now).await? {
             Loaded::Found(found) => Landed::Before(found),
             Loaded::Superseded | Loaded::Missing => Landed::Over,
         })
@@ -137,7 +142,7 @@ impl MovingStore {
         }
         for attempt in 0..ATTEMPTS {
             step_aside(attempt).await;
-            let Loaded::Found(found) = self.old.load(key, now).await? else {
+            let Loaded::Found(found) = self.old.load_fresh(key, now).await? else {
                 // It may have moved since; what is left in the old store, has expired.
                 self.old.destroy(key, now).await?;
                 return self.new.destroy(key, now).await;
