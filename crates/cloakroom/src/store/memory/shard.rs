@@ -18,12 +18,12 @@ use crate::store::{Applied, Created, Found, Guard, Name, News, Rotated, Written}
 /// The records of one shard, and their orders of leaving.
 #[derive(Default)]
 pub(super) struct Shard {
+    hub: Arc<Hub>,
     slots: Slots,
     orders: Orders,
     users: Users,
     opened: Opened,
     handles: Handles,
-    hub: Arc<Hub>,
     /// Where the records that were rotated away from a key went, and where those came from that were given one.
     went: Recent<StoreKey>,
     came: Recent<Origin>,
@@ -60,7 +60,7 @@ impl Shard {
         let open = Open { handle: self.handles.of(number), contents: Contents::of(record.clone()) };
         slot.body.keep(&open.contents, &mut self.scratch);
         let created = Created::Done { token: slot.token(), handle: open.handle.clone() };
-        let at = self.insert(slot, key);
+        let at = self.insert(key, slot);
         self.opened.put(at, open);
         created
     }
@@ -73,7 +73,8 @@ impl Shard {
         match self.change(at, patch, now) {
             Ok(written) => {
                 let token = || patch.changes_data().then(|| written.token.clone());
-                self.hub.tell(|| News::Changed(self.name(at), token()));
+                let slot = &self.slots[at];
+                self.hub.tell(|| News::Changed(Name::Handle(self.handle(slot)), token()));
                 Applied::Done(written)
             }
             Err(WrongType) => Applied::WrongType,
@@ -94,16 +95,17 @@ impl Shard {
             return Err(Rotated::Conflict);
         }
         let written = self.change(at, patch, now).map_err(|WrongType| Rotated::WrongType)?;
-        self.hub.tell(|| News::Changed(self.name(at), None));
         self.went.remember(old.clone(), new, now);
-        Ok((self.take_out(at), written))
+        let slot = self.take_out(at);
+        self.hub.tell(|| News::Changed(Name::Handle(self.handle(&slot)), None));
+        Ok((slot, written))
     }
 
     /// Puts a record that was taken out from under the key `old` into its new place.
     pub(super) fn arrive(&mut self, mut slot: Slot, old: &StoreKey, new: &StoreKey, now: Timestamp) -> Handle {
         let number = slot.number;
         slot.id = new.id().clone();
-        self.insert(slot, new);
+        self.insert(new, slot);
         self.came.remember(new.clone(), Origin { key: old.clone(), number }, now);
         self.handles.of(number)
     }
@@ -113,17 +115,9 @@ impl Shard {
     }
 
     pub(super) fn remove_at(&mut self, at: At) -> Slot {
-        self.hub.tell(|| News::Gone(self.name(at)));
-        self.take_out(at)
-    }
-
-    fn take_out(&mut self, at: At) -> Slot {
-        self.opened.take(at);
-        let slot = &self.slots[at];
-        let places = Places::of(slot);
-        self.users.remove(slot.body.user(), at);
-        self.orders.leave(&mut self.slots, at, places);
-        self.slots.remove(at)
+        let slot = self.take_out(at);
+        self.hub.tell(|| News::Gone(Name::Handle(self.handle(&slot))));
+        slot
     }
 
     /// Removes at most `limit` expired records, looking at no more than `look`; tells how many. What expired in the last four
@@ -177,17 +171,22 @@ impl Shard {
         self.slots.find(key.id()).filter(|at| self.slots[*at].is_live(now))
     }
 
-    fn name(&self, at: At) -> Name {
-        Name::Handle(self.handles.of(self.slots[at].number))
-    }
-
-    fn insert(&mut self, slot: Slot, key: &StoreKey) -> At {
-        self.hub.tell(|| News::Changed(Name::Key(*key.digest()), None));
+    fn insert(&mut self, key: &StoreKey, slot: Slot) -> At {
         let places = Places::of(&slot);
         let at = self.slots.insert(slot);
         self.users.add(self.slots[at].body.user(), at);
         self.orders.enter(&mut self.slots, at, places);
+        self.hub.tell(|| News::Changed(Name::Key(*key.digest()), None));
         at
+    }
+
+    fn take_out(&mut self, at: At) -> Slot {
+        self.opened.take(at);
+        let slot = &self.slots[at];
+        let places = Places::of(slot);
+        self.users.remove(slot.body.user(), at);
+        self.orders.leave(&mut self.slots, at, places);
+        self.slots.remove(at)
     }
 
     fn change(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
@@ -235,8 +234,6 @@ impl Shard {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use super::*;
     use crate::record::{Data, SessionId, Value};
     use crate::store::SUPERSEDED_FOR;
