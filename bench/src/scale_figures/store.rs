@@ -196,3 +196,16 @@ fn now() -> Timestamp {
 fn micros(time: Duration) -> f64 {
     time.as_secs_f64() * 1e6
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_is_measured() {
+        let section = alone(true).unwrap();
+        let rows: Vec<_> = section.tables.iter().map(|table| table.rows.len()).collect();
+        assert_eq!(rows, [2, 4, 2]);
+        assert!(section.tables.iter().all(|table| table.rows.iter().all(|row| row.len() == table.columns.len())));
+    }
+}
