@@ -43,7 +43,7 @@ fn some_routes_in_express_some_in_rust_one_login() {
     let added = visitor.submit_from(&origin, &site.server, "/cart/add", "product=bowler&quantity=1");
     assert_eq!((added.status, added.header("location")), (303, Some("/products/bowler")));
     let page = visitor.read(&site.server, "/products/bowler");
-    assert!(is_express(&page) && page.contains("Bowler is in your cart."), "{page}");
+    assert!(is_express(&page), "{page}");
     let forged =
         visitor.submit_from("http://elsewhere.example", &site.server, "/cart/add", "product=bowler&quantity=1");
     assert_eq!(forged.status, 403);
@@ -52,9 +52,11 @@ fn some_routes_in_express_some_in_rust_one_login() {
     let logged_in = visitor.submit(&site.server, "/log-in", "name=grace&password=a-moth-in-the-relay&next=/");
     assert_eq!((logged_in.status, logged_in.header("location")), (303, Some("/")));
     let page = visitor.read(&site.server, "/");
-    assert!(is_express(&page) && page.contains("Grace</a>") && page.contains("Welcome, Grace."), "{page}");
+    assert!(is_express(&page) && page.contains("Grace</a>"), "{page}");
     let page = visitor.read(&site.server, "/cart");
     assert!(!is_express(&page) && page.contains("Grace</a>") && page.contains("€95.00"), "{page}");
+    // The messages of routes in Rust wait for a page in Rust.
+    assert!(page.contains("Bowler is in your cart.") && page.contains("Welcome, Grace."), "{page}");
     let ticket = visitor.clone();
     assert_eq!(visitor.submit(&site.server, "/log-out", "").status, 303);
     assert!(ticket.clone().read(&site.server, "/cart").contains("Nothing hangs here yet"));

@@ -14,7 +14,7 @@ use crate::store::{Directory, Entry, StoreFuture};
 impl Directory for MemoryStore {
     fn list<'a>(&'a self, user: &'a UserId, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
         let mut entries = Vec::new();
-        for shard in &self.all_shards() {
+        for shard in &self.settled_shards() {
             let live = shard.of_user(user).filter(|(_, slot)| slot.is_live(now));
             entries.extend(live.map(|(_, slot)| Entry::new(shard.handle(slot), &slot.whole())));
         }
@@ -37,7 +37,7 @@ impl Directory for MemoryStore {
     }
 
     fn page<'a>(&'a self, after: Option<&'a Handle>, limit: usize, now: Timestamp) -> StoreFuture<'a, Vec<Entry>> {
-        let shards = self.all_shards();
+        let shards = self.settled_shards();
         let page = first(&shards, after.map(Handle::as_str), limit, now);
         StoreFuture::ready(Ok(page.into_iter().map(|(handle, slot)| Entry::new(handle, &slot.whole())).collect()))
     }

@@ -12,7 +12,7 @@ impl Export for MemoryStore {
 
     fn records<'a>(&'a self, after: Option<&'a Cursor>, limit: usize, now: Timestamp) -> StoreFuture<'a, Batch> {
         let limit = limit.max(1);
-        let shards = self.all_shards();
+        let shards = self.settled_shards();
         let first = first(&shards, after.map(Cursor::as_str), limit, now);
         let next = first.last_key_value().filter(|_| first.len() == limit);
         let next = next.map(|(handle, _)| Cursor::new(handle.as_str()));

@@ -159,6 +159,13 @@ impl MemoryStore {
         std::array::from_fn(|index| self.shard_at(index))
     }
 
+    /// All shards at one moment, for who looks at contents.
+    fn settled_shards(&self) -> [MutexGuard<'_, Shard>; SHARDS] {
+        let mut shards = self.all_shards();
+        shards.iter_mut().for_each(|shard| shard.settle());
+        shards
+    }
+
     /// Counts out what left a shard, while that is locked.
     fn left(&self, count: usize) {
         self.sessions.fetch_sub(count, Ordering::Relaxed);

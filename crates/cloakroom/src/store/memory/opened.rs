@@ -1,4 +1,4 @@
-//! The records that were used last, as they were handed out.
+//! The records that were used last, as they were handed out or written.
 
 use super::body::{Common, Contents};
 use super::handles::Handles;
@@ -6,7 +6,7 @@ use super::slot::Slot;
 use super::slots::At;
 use crate::record::Handle;
 
-/// Contents that were unpacked, and the handle: the next load of the same record copies nothing.
+/// Contents that were unpacked, and the handle: the next load of the same record copies nothing, and the next write packs nothing.
 ///
 /// A record has one place here, which it shares with others: who comes takes it.
 #[derive(Default)]
@@ -15,11 +15,13 @@ pub(super) struct Opened(Vec<Option<(At, Open)>>);
 pub(super) struct Open {
     pub(super) handle: Handle,
     pub(super) contents: Contents,
+    /// They were written, and the slot still keeps what they were before; the user excepted, which is never behind.
+    pub(super) is_ahead: bool,
 }
 
 impl Open {
     pub(super) fn of(slot: &Slot, handles: &Handles, common: &mut Common) -> Open {
-        Open { handle: handles.of(slot.number), contents: slot.body.contents(common) }
+        Open { handle: handles.of(slot.number), contents: slot.body.contents(common), is_ahead: false }
     }
 }
 
@@ -27,21 +29,23 @@ impl Open {
 const PLACES: usize = 64;
 
 impl Opened {
-    /// What was opened of this record, or is now.
-    pub(super) fn get(&mut self, at: At, open: impl FnOnce() -> Open) -> &Open {
-        let place = self.place(at);
-        if place.as_ref().is_none_or(|(there, _)| *there != at) {
-            *place = None;
-        }
-        &place.get_or_insert_with(|| (at, open())).1
+    pub(super) fn get(&mut self, at: At) -> Option<&Open> {
+        self.place(at).as_ref().filter(|(there, _)| *there == at).map(|(_, open)| open)
     }
 
-    pub(super) fn put(&mut self, at: At, open: Open) {
-        *self.place(at) = Some((at, open));
+    /// Gives back which record had to go, and what of it was open.
+    pub(super) fn put(&mut self, at: At, open: Open) -> Option<(At, Open)> {
+        self.place(at).replace((at, open)).filter(|(there, _)| *there != at)
     }
 
     pub(super) fn take(&mut self, at: At) -> Option<Open> {
         self.place(at).take_if(|(there, _)| *there == at).map(|(_, open)| open)
+    }
+
+    /// Those whose slots are behind.
+    pub(super) fn ahead(&mut self) -> impl Iterator<Item = (At, &mut Open)> {
+        let open = self.0.iter_mut().flatten().map(|(at, open)| (*at, open));
+        open.filter(|(_, open)| open.is_ahead)
     }
 
     fn place(&mut self, at: At) -> &mut Option<(At, Open)> {

@@ -45,8 +45,11 @@ impl Shard {
 
     pub(super) fn find(&mut self, key: &StoreKey, now: Timestamp) -> Option<Found> {
         let at = self.live(key, now)?;
-        let slot = &self.slots[at];
-        let open = self.opened.get(at, || Open::of(slot, &self.handles, &mut self.common));
+        if self.opened.get(at).is_none() {
+            let open = Open::of(&self.slots[at], &self.handles, &mut self.common);
+            self.keep_open(at, open);
+        }
+        let (slot, open) = (&self.slots[at], self.opened.get(at)?);
         Some(Found::new(slot.record(open.contents.clone()), slot.token(), open.handle.clone()))
     }
 
@@ -57,11 +60,12 @@ impl Shard {
     /// Puts a record in its place, under a key that is known to be free.
     pub(super) fn create(&mut self, key: &StoreKey, record: &Record, number: u64) -> Created {
         let mut slot = Slot::new(key.id().clone(), record.times(), number);
-        let open = Open { handle: self.handles.of(number), contents: Contents::of(record.clone()) };
+        let contents = Contents::of(record.clone());
+        let open = Open { handle: self.handles.of(number), contents, is_ahead: false };
         slot.body.keep(&open.contents, &mut self.scratch);
         let created = Created::Done { token: slot.token(), handle: open.handle.clone() };
         let at = self.insert(key, slot);
-        self.opened.put(at, open);
+        self.keep_open(at, open);
         created
     }
 
@@ -163,6 +167,15 @@ impl Shard {
         self.slots.iter()
     }
 
+    /// Lets all slots have what was written; until then [`of_user`](Shard::of_user) and [`slots`](Shard::slots) may tell contents that
+    /// were there before, though never another user.
+    pub(super) fn settle(&mut self) {
+        for (at, open) in self.opened.ahead() {
+            self.slots[at].body.keep(&open.contents, &mut self.scratch);
+            open.is_ahead = false;
+        }
+    }
+
     pub(super) fn handle(&self, slot: &Slot) -> Handle {
         self.handles.of(slot.number)
     }
@@ -180,8 +193,23 @@ impl Shard {
         at
     }
 
+    /// Keeps it open for the next one who asks, in the place of another record.
+    fn keep_open(&mut self, at: At, open: Open) {
+        if let Some((there, open)) = self.opened.put(at, open) {
+            self.close(there, &open);
+        }
+    }
+
+    fn close(&mut self, at: At, open: &Open) {
+        if open.is_ahead {
+            self.slots[at].body.keep(&open.contents, &mut self.scratch);
+        }
+    }
+
     fn take_out(&mut self, at: At) -> Slot {
-        self.opened.take(at);
+        if let Some(open) = self.opened.take(at) {
+            self.close(at, &open);
+        }
         let slot = &self.slots[at];
         let places = Places::of(slot);
         self.users.remove(slot.body.user(), at);
@@ -215,19 +243,22 @@ impl Shard {
         let mut record = slot.record(open.contents);
         let applied = patch.apply_to(&mut record, now);
         let (times, contents) = (record.times(), Contents::of(record));
+        // What was refused has changed nothing.
+        let mut is_ahead = open.is_ahead;
         if applied.is_ok() {
             let user = contents.user.as_ref().map(UserId::as_str);
-            if slot.body.user() != user {
+            // It is packed when another record comes in its place; but the orders and the index go by the user.
+            is_ahead = slot.body.user() == user;
+            if !is_ahead {
                 self.users.remove(slot.body.user(), at);
                 self.users.add(user, at);
+                slot.body.keep(&contents, &mut self.scratch);
             }
             slot.times = times;
-            slot.body.keep(&contents, &mut self.scratch);
             slot.renew_token();
         }
         let token = slot.token();
-        // What was refused has changed nothing.
-        self.opened.put(at, Open { handle: open.handle, contents });
+        self.keep_open(at, Open { handle: open.handle, contents, is_ahead });
         applied.map(|numbers| Written::new(token, numbers))
     }
 }
@@ -293,7 +324,17 @@ mod tests {
             assert_eq!(applied, patch.apply_to(record, at(200)).is_ok());
             assert_eq!(shard.find(&key(number), at(200)).unwrap().record, *record);
         }
+        shard.settle();
+        assert!(shard.opened.ahead().next().is_none());
         for (number, record) in (0..).zip(&expected) {
+            let slot = shard.slots().find(|slot| slot.number == number).unwrap();
+            assert_eq!(slot.whole(), *record);
+        }
+        for (number, record) in (0..).zip(&mut expected) {
+            let mut patch = Patch::default();
+            patch.set("last", Value::from(number as i64));
+            shard.apply(&key(number), &patch, &Guard::Exists, at(200));
+            patch.apply_to(record, at(200)).unwrap();
             assert_eq!(shard.find(&key(number), at(200)).unwrap().record, *record);
             let slot = shard.remove(&key(number)).unwrap();
             assert_eq!(slot.whole(), *record);
