@@ -26,8 +26,8 @@ const ID: &str = "_id";
 pub(crate) struct Sweeper(Arc<Mutex<[Option<DateTime>; 2]>>);
 
 impl Sweeper {
-    /// Removes at most `limit` of the documents of which one of the times is past; tells how many. If it is less, there were no
-    /// more.
+    /// Removes at most `limit` of the documents of which one of the times is past; tells how many: none where there
+    /// are none.
     pub(crate) async fn sweep(
         &self,
         place: &Place,

@@ -190,7 +190,12 @@ async fn a_sweep_takes_the_expired_and_no_more_than_asked() {
         assert_eq!(scratch.store.sweep(10, at(4)).await.unwrap(), 0);
         assert_eq!(scratch.store.sweep(0, at(50)).await.unwrap(), 0);
         assert_eq!(scratch.store.sweep(3, at(50)).await.unwrap(), 3);
-        assert_eq!(scratch.store.sweep(usize::MAX, at(50)).await.unwrap(), 1);
+        // It goes on where it ended, and sees all the same what came before that meanwhile.
+        let mut earlier = record();
+        earlier.idle_end = at(2);
+        scratch.created(&earlier).await;
+        assert_eq!(scratch.store.sweep(usize::MAX, at(50)).await.unwrap(), 2);
+        assert_eq!(scratch.store.sweep(usize::MAX, at(50)).await.unwrap(), 0);
         assert!(scratch.found(&live, at(50)).await.is_some());
     })
     .await;
