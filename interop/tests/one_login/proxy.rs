@@ -55,8 +55,8 @@ fn some_routes_in_express_some_in_rust_one_login() {
     assert!(is_express(&page) && page.contains("Grace</a>"), "{page}");
     let page = visitor.read(&site.server, "/cart");
     assert!(!is_express(&page) && page.contains("Grace</a>") && page.contains("€95.00"), "{page}");
-    // The messages of routes in Rust wait for a page in Rust.
-    assert!(page.contains("Bowler is in your cart.") && page.contains("Welcome, Grace."), "{page}");
+    // The message of a route in Rust waits for a page in Rust.
+    assert!(page.contains("Welcome, Grace."), "{page}");
     let ticket = visitor.clone();
     assert_eq!(visitor.submit(&site.server, "/log-out", "").status, 303);
     assert!(ticket.clone().read(&site.server, "/cart").contains("Nothing hangs here yet"));
