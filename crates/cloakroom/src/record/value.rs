@@ -84,7 +84,7 @@ impl Value {
     }
 
     /// How many bytes the JSON text has.
-    pub(super) fn size(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.0.as_bytes().len()
     }
 
@@ -102,7 +102,8 @@ impl Value {
 
     /// The number, if the value is an integer. `-0` is a float: no integer has that sign.
     pub fn as_i64(&self) -> Option<i64> {
-        if self.as_json() == "-0" { None } else { self.as_json().parse().ok() }
+        let text = self.as_json();
+        if text == "-0" { None } else { text.parse().ok() }
     }
 }
 

@@ -143,10 +143,10 @@ impl Changes {
     pub(super) fn size_without(&self, key: &str, stored: Option<&Data>) -> usize {
         let is_stored = |each: &str| stored.is_some_and(|data| data.get(each).is_some());
         let kept = stored.into_iter().flat_map(Data::iter).filter(|(each, _)| self.outlives(each, 0));
-        let kept = kept.map(|(each, value)| (each, value.as_json().len()));
+        let kept = kept.map(|(each, value)| (each, value.size()));
         let set = self.layers().enumerate().flat_map(|(layer, patch)| {
             patch.changes().filter_map(move |(each, change)| match change {
-                Change::Set(value) if self.outlives(each, layer + 1) => Some((each, value.as_json().len())),
+                Change::Set(value) if self.outlives(each, layer + 1) => Some((each, value.size())),
                 Change::Add(_) if !is_stored(each) && self.outlives(each, layer + 1) => Some((each, LONGEST_NUMBER)),
                 _ => None,
             })

@@ -81,7 +81,7 @@ impl Session {
             return Err(SessionError::new(Kind::KeyRefused).of_key(key));
         }
         let mut state = self.0.state();
-        let own = key.len() + value.as_json().len();
+        let own = key.len() + value.size();
         if size_without(&state.metadata(), key) + own > LARGEST {
             return Err(SessionError::new(Kind::TooLarge).of_key(key));
         }
@@ -105,5 +105,5 @@ impl Session {
 /// What the application's metadata takes, but for one key.
 fn size_without(metadata: &Data, key: &str) -> usize {
     let of_application = metadata.iter().filter_map(|(each, value)| Some((each.strip_prefix(OF_APPLICATION)?, value)));
-    of_application.filter(|(each, _)| *each != key).map(|(each, value)| each.len() + value.as_json().len()).sum()
+    of_application.filter(|(each, _)| *each != key).map(|(each, value)| each.len() + value.size()).sum()
 }

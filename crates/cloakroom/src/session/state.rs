@@ -425,11 +425,11 @@ impl State {
 
     /// That the session with this value in it would not be too large, or at least not larger than it is.
     fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
-        let size = key.len() + value.as_json().len();
+        let size = key.len() + value.size();
         if self.changes.size_without(key, self.stored()) + size <= self.policy.size_limit {
             return Ok(());
         }
-        let before = self.value(key)?.map_or(0, |value| key.len() + value.as_json().len());
+        let before = self.value(key)?.map_or(0, |value| key.len() + value.size());
         if size <= before { Ok(()) } else { Err(SessionError::new(Kind::TooLarge).of_key(key)) }
     }
 
