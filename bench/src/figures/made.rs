@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::servers;
 
 /// When figures were made, where, and from what.
-#[derive(Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 pub struct Made {
     /// The day, as 2026-01-31, in UTC.
     pub date: String,

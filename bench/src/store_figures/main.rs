@@ -47,8 +47,11 @@ async fn main() -> Result<()> {
     for url in urls(&folder, plan.many)? {
         let kind = url.parse::<StoreUrl>()?.kind();
         measured.push(of_store(&url, &plan).await.with_context(|| format!("{kind} could not be measured"))?);
+        // Each time, so that what took long is there though the next store fails.
+        Part { made: made.clone().ended(), sections: vec![tables::section(&measured, plan.many)] }
+            .write(&arguments.out)?;
     }
-    Part { made: made.ended(), sections: vec![tables::section(&measured, plan.many)] }.write(&arguments.out)
+    Ok(())
 }
 
 /// How much is measured.

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
 use cloakroom_stores::StoreUrl;
@@ -22,6 +23,8 @@ pub(crate) enum Probe {
 const COLLECTION: &str = "cloakroom";
 const TABLE: &str = "cloakroom_sessions";
 
+const LONGEST: Duration = Duration::from_secs(300);
+
 impl Probe {
     pub(crate) async fn new(parsed: &StoreUrl, url: &str) -> Result<Probe> {
         Ok(match parsed.kind() {
@@ -36,7 +39,9 @@ impl Probe {
             }
             "Redis" => {
                 let client = redis::Client::open(url)?;
-                Probe::Redis(client.get_multiplexed_async_connection().await?)
+                // To remove millions of sessions takes longer than a call may take as a rule.
+                let patient = redis::AsyncConnectionConfig::new().set_response_timeout(Some(LONGEST));
+                Probe::Redis(client.get_multiplexed_async_connection_with_config(&patient).await?)
             }
             "PostgreSQL" => {
                 let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await?;

@@ -47,6 +47,11 @@ impl Clock {
         }
     }
 
+    /// Whether it stands until it is moved.
+    pub(crate) fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+
     /// Moves a manual clock forward.
     ///
     /// # Panics

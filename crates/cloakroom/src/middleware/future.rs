@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 
 use http::Response;
 use pin_project_lite::pin_project;
@@ -22,6 +22,8 @@ pin_project! {
         #[pin]
         handler: F,
         slot: Slot,
+        // The handler was not ready at once.
+        has_waited: bool,
         has_answered: bool,
         commit: Option<Box<Commit<B>>>,
     }
@@ -49,7 +51,7 @@ type Writing = Pin<Box<dyn Future<Output = Result<CookieDue, SessionError>> + Se
 
 impl<F, B> ResponseFuture<F, B> {
     pub(super) fn new(handler: F, slot: Slot) -> ResponseFuture<F, B> {
-        ResponseFuture { handler, slot, has_answered: false, commit: None }
+        ResponseFuture { handler, slot, has_waited: false, has_answered: false, commit: None }
     }
 }
 
@@ -70,7 +72,10 @@ where
             let Commit { response, session, .. } = *commit;
             return Poll::Ready(Ok(answer::after_commit(this.slot.config(), &session, committed, response)));
         }
-        let answer = ready!(this.handler.poll(cx));
+        let Poll::Ready(answer) = this.handler.poll(cx) else {
+            *this.has_waited = true;
+            return Poll::Pending;
+        };
         *this.has_answered = true;
         let mut response = match answer {
             Ok(response) => response,
@@ -80,7 +85,7 @@ where
             }
         };
         let Some(session) = this.slot.leave() else { return Poll::Ready(Ok(response)) };
-        if !session.begin_closing() {
+        if !session.begin_closing(*this.has_waited) {
             answer::untouched(response.headers_mut());
             return Poll::Ready(Ok(response));
         }

@@ -79,7 +79,7 @@ impl Slot {
         };
         let now = settings.clock.now();
         let Some(end) = settings.known_end_of_all(now) else {
-            return Answer::wait_for(self.wait_to_load(async move {
+            return Answer::wait_for(self.wait_to_load(now, async move {
                 let end = settings.end_of_all(now).await?;
                 let first = settings.ask(StoreCall::Load, |store| store.load(&ticket.key, now)).await?;
                 self.load_first_living(ticket, end, first, now).await
@@ -95,11 +95,11 @@ impl Slot {
                 let first = first.into_inner();
                 settings.heard(&asked, &first);
                 Answer::ready(match first {
-                    Ok(loaded) => Ok(self.loaded(ticket, end.without_ended(loaded))),
+                    Ok(loaded) => Ok(self.loaded(ticket, end.without_ended(loaded), now)),
                     Err(error) => self.failed(error),
                 })
             }
-            first => Answer::wait_for(self.wait_to_load(async move {
+            first => Answer::wait_for(self.wait_to_load(now, async move {
                 let first = first.await;
                 settings.heard(&asked, &first);
                 self.load_first_living(ticket, end, first?, now).await
@@ -109,11 +109,12 @@ impl Slot {
 
     async fn wait_to_load<'a>(
         &'a self,
+        now: Timestamp,
         loading: impl Future<Output = Result<(&'a Valid, Loaded), StoreError>>,
     ) -> Result<Session, SessionError> {
         let loading = self.session.patience().wait_for(pin!(loading)).await;
         match loading.unwrap_or_else(|Elapsed| Err(self.config.settings.timed_out())) {
-            Ok((ticket, loaded)) => Ok(self.loaded(ticket, loaded)),
+            Ok((ticket, loaded)) => Ok(self.loaded(ticket, loaded, now)),
             Err(error) => self.failed(error),
         }
     }
@@ -142,12 +143,12 @@ impl Slot {
         }
     }
 
-    fn loaded(&self, ticket: &Valid, loaded: Loaded) -> Session {
+    fn loaded(&self, ticket: &Valid, loaded: Loaded, now: Timestamp) -> Session {
         let (observers, hash) = (&self.config.settings.observers, KeyHash::new(&ticket.key));
         match loaded {
             Loaded::Found(found) => {
                 observers.tell(Event::Loaded { handle: &found.handle, user: found.record.user.as_ref() });
-                self.session.load_found(ticket.key.clone(), found, ticket.outdated);
+                self.session.load_found(ticket.key.clone(), found, ticket.outdated, now);
             }
             Loaded::Superseded => {
                 observers.tell(Event::Superseded { hash });

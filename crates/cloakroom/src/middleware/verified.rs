@@ -12,14 +12,17 @@ const PLACES: usize = 1_024;
 
 /// The bytes of a cookie's value that is known. Cloakroom's own are 91, and 2 more for each escape in the signature, of which
 /// there are one or two as a rule.
-const LONGEST: usize = 112;
+const LONGEST: usize = 8 * WORDS;
+const WORDS: usize = 14;
+
+/// A cookie's value, and zeros.
+type Padded = [u64; WORDS];
 
 /// Some of the tickets that a layer has verified, each in the one place that it can have.
 pub(super) struct VerifiedTickets(Box<[Mutex<Option<Verified>>]>);
 
 struct Verified {
-    /// The cookie's value, and zeros.
-    value: [u8; LONGEST],
+    value: Padded,
     key: StoreKey,
     key_number: usize,
 }
@@ -34,8 +37,7 @@ impl VerifiedTickets {
         let value = padded(raw)?;
         // Where somebody else looks at the same place, to verify is quicker than to wait.
         let place = self.place(&value).try_lock().ok()?;
-        // In constant time: how long it takes tells nobody how much of a ticket was right.
-        let known = place.as_ref().filter(|known| known.value.ct_eq(&value).to_bool())?;
+        let known = place.as_ref().filter(|known| are_equal(&known.value, &value))?;
         Some((known.key.clone(), known.key_number))
     }
 
@@ -47,11 +49,11 @@ impl VerifiedTickets {
         }
     }
 
-    /// By the first characters of the id, behind the `s%3A`. Only tickets that were verified are ever put there, so nobody chooses
+    /// By the first characters of the id, behind the four of `s%3A`. Only tickets that were verified are ever put there, so nobody chooses
     /// them.
-    fn place(&self, value: &[u8; LONGEST]) -> &Mutex<Option<Verified>> {
-        let [_, _, _, _, id @ ..] = value;
-        let first = id.first_chunk().map_or(0, |first| u32::from_le_bytes(*first));
+    fn place(&self, value: &Padded) -> &Mutex<Option<Verified>> {
+        let [first, ..] = value;
+        let first = (first >> 32) as u32;
         // Spreads what is random in six bits of each character over the bits that count.
         let spread = first.wrapping_mul(0x9e37_79b1) >> 16;
         &self.0[spread as usize % PLACES]
@@ -59,13 +61,20 @@ impl VerifiedTickets {
 }
 
 /// None if it is too long to be known. No cookie's value holds a zero.
-fn padded(raw: &[u8]) -> Option<[u8; LONGEST]> {
-    let mut value = [0; LONGEST];
-    value.get_mut(..raw.len())?.copy_from_slice(raw);
-    Some(value)
+fn padded(raw: &[u8]) -> Option<Padded> {
+    let mut bytes = [0; LONGEST];
+    bytes.get_mut(..raw.len())?.copy_from_slice(raw);
+    let (words, _) = bytes.as_chunks();
+    Some(std::array::from_fn(|at| u64::from_le_bytes(words[at])))
 }
 
-/// Tells nothing of any ticket.
+/// In constant time: how long it takes tells nobody how much of a ticket was right. All of it is looked at, and then whether
+/// anything was different is asked once.
+fn are_equal(one: &Padded, other: &Padded) -> bool {
+    let difference = one.iter().zip(other).fold(0, |difference, (one, other)| difference | (one ^ other));
+    difference.ct_eq(&0).to_bool()
+}
+
 impl fmt::Debug for VerifiedTickets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("VerifiedTickets(…)")

@@ -17,7 +17,15 @@ use super::Value;
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Data(Vec<(Arc<str>, Value)>);
 
+const FEW: usize = 8;
+
 impl Data {
+    /// No keys. What is shared here is each thread's own, so that no two wait for each other.
+    pub(crate) fn none() -> Arc<Data> {
+        thread_local!(static NONE: Arc<Data> = Arc::default());
+        NONE.with(Arc::clone)
+    }
+
     /// Pairs that are sorted by their keys, each of which is there once.
     pub(crate) fn from_sorted(pairs: Vec<(Arc<str>, Value)>) -> Data {
         Data(pairs)
@@ -42,6 +50,14 @@ impl Data {
                 self.0.insert(at, (key, value));
                 None
             }
+        }
+    }
+
+    /// Sets a key, which is shared with others.
+    pub(crate) fn set(&mut self, key: &Arc<str>, value: Value) {
+        match self.position(key) {
+            Ok(at) => self.0[at].1 = value,
+            Err(at) => self.0.insert(at, (key.clone(), value)),
         }
     }
 
@@ -76,7 +92,9 @@ impl Data {
     }
 
     fn position(&self, key: &str) -> Result<usize, usize> {
-        self.0.binary_search_by(|(each, _)| (**each).cmp(key))
+        // Among few keys, to see that lengths differ is quicker than to compare texts.
+        let at = if self.0.len() <= FEW { self.0.iter().position(|(each, _)| **each == *key) } else { None };
+        at.map_or_else(|| self.0.binary_search_by(|(each, _)| (**each).cmp(key)), Ok)
     }
 }
 

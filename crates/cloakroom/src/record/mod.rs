@@ -93,6 +93,11 @@ impl Record {
         let Record { created, seen, idle_end, absolute_end, .. } = *self;
         Times { created, seen, idle_end, absolute_end }
     }
+
+    pub(crate) fn set_times(&mut self, times: Times) {
+        let Times { created, seen, idle_end, absolute_end } = times;
+        (self.created, self.seen, self.idle_end, self.absolute_end) = (created, seen, idle_end, absolute_end);
+    }
 }
 
 /// The times of a record, which decide about its expiry.

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::{Data, Lifetime, Record, UserId, Value};
+use super::{Data, Lifetime, Record, Times, UserId, Value};
 use crate::clock::Timestamp;
 
 /// What one request changes in a record. A store applies all of it or nothing.
@@ -188,16 +188,25 @@ impl Patch {
         if let Some(user) = &self.user {
             record.user = Some(user.clone());
         }
-        record.lifetime = self.lifetime.unwrap_or(record.lifetime);
-        record.absolute_end = self.absolute_end.unwrap_or(record.absolute_end);
+        if let Some(lifetime) = self.lifetime {
+            record.lifetime = lifetime;
+        }
+        if self.expiry != Expiry::Keep || self.absolute_end.is_some() {
+            let mut times = record.times();
+            self.apply_to_times(&mut times, now);
+            record.set_times(times);
+        }
+    }
+
+    /// Applies what it does to the times.
+    pub(crate) fn apply_to_times(&self, times: &mut Times, now: Timestamp) {
+        times.absolute_end = self.absolute_end.unwrap_or(times.absolute_end);
         match self.expiry {
-            Expiry::Keep => {}
-            Expiry::AtLeast(end) => record.idle_end = record.idle_end.max(end),
-            Expiry::Exactly(end) => record.idle_end = end,
+            Expiry::Keep => return,
+            Expiry::AtLeast(end) => times.idle_end = times.idle_end.max(end),
+            Expiry::Exactly(end) => times.idle_end = end,
         }
-        if self.expiry != Expiry::Keep {
-            record.seen = record.seen.max(now);
-        }
+        times.seen = times.seen.max(now);
     }
 
     /// Makes it this patch and then `later`, whose times are the ones that count.
@@ -242,13 +251,13 @@ impl Patch {
         }
         for (key, change) in &self.changes {
             match change {
-                Change::Set(value) => drop(data.insert(key.clone(), value.clone())),
+                Change::Set(value) => data.set(key, value.clone()),
                 Change::Unset => drop(data.remove(key)),
                 Change::Add(_) => {}
             }
         }
         for (key, number) in numbers {
-            data.insert(key.clone(), Value::from(*number));
+            data.set(key, Value::from(*number));
         }
     }
 
@@ -263,6 +272,11 @@ impl Patch {
 
 /// Says of a key what happens to it, whatever was said before.
 fn put<T>(sorted: &mut Vec<(Arc<str>, T)>, key: Arc<str>, change: T) {
+    if sorted.is_empty() {
+        // Most patches name one key alone.
+        *sorted = vec![(key, change)];
+        return;
+    }
     match position(sorted, &key) {
         Ok(at) => sorted[at].1 = change,
         Err(at) => sorted.insert(at, (key, change)),

@@ -75,6 +75,11 @@ impl Changes {
         self.pending.as_ref().is_some_and(|intent| !intent.is_empty())
     }
 
+    /// Whether there is anything that the store does not have, or may not have yet.
+    pub(super) fn is_anything(&self) -> bool {
+        self.pending.is_some() || self.in_flight.is_some()
+    }
+
     /// Nothing is to be written any more.
     pub(super) fn drop_pending(&mut self) {
         self.pending = None;

@@ -97,6 +97,8 @@ struct Inner {
     turn: tokio::sync::Mutex<()>,
     /// The response has left: a session that is loaded now can't be committed.
     has_left: AtomicBool,
+    /// The handler has answered, and nobody but the commit has anything to do with it any more.
+    is_alone: AtomicBool,
     /// Observers know already that its changes met a session that is gone.
     has_told_gone: AtomicBool,
 }
@@ -377,6 +379,7 @@ impl Session {
             noted: OnceLock::new(),
             turn: tokio::sync::Mutex::new(()),
             has_left: AtomicBool::new(false),
+            is_alone: AtomicBool::new(false),
             has_told_gone: AtomicBool::new(false),
         }))
     }
@@ -397,9 +400,9 @@ impl Session {
         self.load(|policy| State::empty(policy, superseded));
     }
 
-    /// The ticket has led to it.
-    pub(crate) fn load_found(&self, key: StoreKey, found: Found, outdated_ticket: bool) {
-        self.load(|policy| State::found(policy, key, found, outdated_ticket));
+    /// The ticket has led to it at `now`.
+    pub(crate) fn load_found(&self, key: StoreKey, found: Found, outdated_ticket: bool, now: Timestamp) {
+        self.load(|policy| State::found(policy, key, found, outdated_ticket, now));
     }
 
     /// The store can't tell: it is empty, and takes no changes.
@@ -449,10 +452,15 @@ impl Session {
     }
 
     /// The handler has answered: from now on nothing more may wait for the commit. Tells whether there has to be one.
-    pub(crate) fn begin_closing(&self) -> bool {
+    ///
+    /// Where the handler has never waited, what is due now was due when the session was loaded: to ask the system for the time
+    /// takes longer than most of what else is done here.
+    pub(crate) fn begin_closing(&self, has_waited: bool) -> bool {
         // Where nobody else holds it, nobody will.
-        let is_read = Arc::strong_count(&self.0) > 1;
-        let is_dirty = self.0.state().begin_closing(is_read, || self.0.settings.clock.now());
+        let is_alone = Arc::strong_count(&self.0) == 1;
+        self.0.is_alone.store(is_alone, Ordering::Relaxed);
+        let now = (has_waited || self.0.settings.clock.is_manual()).then(|| self.now());
+        let is_dirty = self.0.state().begin_closing(!is_alone, now);
         if !is_dirty {
             self.0.patience.begin_anew_each_time();
         }

@@ -60,6 +60,8 @@ pub(crate) struct Live {
     outdated_ticket: bool,
     /// This request made the id, so nobody else can know it.
     is_fresh: bool,
+    /// When it was loaded or made.
+    known_at: Timestamp,
 }
 
 /// A record that is to be destroyed.
@@ -172,10 +174,11 @@ impl State {
         }
     }
 
-    /// With the session that the ticket led to.
-    pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool) -> State {
+    /// With the session that the ticket led to at `now`.
+    pub(crate) fn found(policy: Policy, key: StoreKey, found: Found, outdated_ticket: bool, now: Timestamp) -> State {
         let Found { record, token, handle } = found;
-        let live = Live { key, record, handle, token, is_stale: false, outdated_ticket, is_fresh: false };
+        let live =
+            Live { key, record, handle, token, is_stale: false, outdated_ticket, is_fresh: false, known_at: now };
         State::with(policy, Some(live), false)
     }
 
@@ -229,10 +232,10 @@ impl State {
     }
 
     /// Whether there is anything to write, or being written, a touch that is due among it, or a ticket to speak of.
-    fn is_dirty(&self, now: impl FnOnce() -> Timestamp) -> bool {
+    fn is_dirty(&self, now: Option<Timestamp>) -> bool {
         let touch_is_due = || {
             self.live.as_ref().is_some_and(|live| {
-                let now = now();
+                let now = now.unwrap_or(live.known_at);
                 !self.touched_by_others && self.policy.is_touch_due(&live.record, now) || self.is_id_due(live, now)
             })
         };
@@ -375,14 +378,14 @@ impl State {
         Ok(())
     }
 
-    /// From now on nothing more may wait for the commit. Tells whether there has to be one, and asks for the time only where
-    /// it decides that.
+    /// From now on nothing more may wait for the commit. Tells whether there has to be one. `now` is none where next to no time
+    /// has passed since the session is known.
     ///
     /// Where nobody is left to read it, the data is given up: if the store shares it, it need not be copied to be changed.
-    pub(crate) fn begin_closing(&mut self, is_read: bool, now: impl FnOnce() -> Timestamp) -> bool {
+    pub(crate) fn begin_closing(&mut self, is_read: bool, now: Option<Timestamp>) -> bool {
         let is_dirty = self.is_dirty(now);
         if let Some(live) = self.live.as_mut().filter(|_| is_dirty && !is_read) {
-            live.record.data = Arc::default();
+            live.record.data = Data::none();
             self.is_unread = true;
         }
         if self.phase == Phase::Open {
@@ -425,8 +428,10 @@ impl State {
 
     /// That the session with this value in it would not be too large, or at least not larger than it is.
     fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
-        let size = key.len() + value.size();
-        if self.changes.size_without(key, self.stored()) + size <= self.policy.size_limit {
+        let (size, limit) = (key.len() + value.size(), self.policy.size_limit);
+        // What is replaced counts here twice, which is no matter to most sessions.
+        let is_small = !self.changes.is_anything() && self.stored().map_or(0, Data::size) + size <= limit;
+        if is_small || self.changes.size_without(key, self.stored()) + size <= limit {
             return Ok(());
         }
         let before = self.value(key)?.map_or(0, |value| key.len() + value.size());
@@ -471,7 +476,7 @@ impl State {
         if self.superseded && patch.user.is_none() {
             return Ok(if patch.changes_data() { Step::Gone } else { Step::Nothing });
         }
-        let keeps_something = *own == Own::Begin
+        let keeps_something = matches!(own, Own::Begin)
             || patch.user.is_some()
             || patch.changes().any(|(_, change)| *change != Change::Unset)
             || patch.metadata().any(|(_, value)| value.is_some());
@@ -497,7 +502,7 @@ impl State {
         let Some(live) = &self.live else { return Ok(Step::Nothing) };
         // Shared with what stays behind to come back, until something is added to it for this write alone.
         let mut intent = self.changes.to_write();
-        if *own != Own::Nothing {
+        if !matches!(own, Own::Nothing) {
             own.add_to(&mut Arc::make_mut(&mut intent).patch)?;
         }
         if intent.renews() {
@@ -557,7 +562,17 @@ impl State {
             self.doomed = Some(Box::new(Doomed { key, handle, user: record.user }));
             return;
         }
-        self.live = Some(Live { key, record, handle, token, is_stale: false, outdated_ticket: false, is_fresh: true });
+        let known_at = record.seen;
+        self.live = Some(Live {
+            key,
+            record,
+            handle,
+            token,
+            is_stale: false,
+            outdated_ticket: false,
+            is_fresh: true,
+            known_at,
+        });
         self.superseded = false;
         self.ticket = TicketDue::Issue;
     }

@@ -103,11 +103,15 @@ impl Inner {
     }
 
     /// Waits until no other write is under way.
-    async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
-        match self.turn.try_lock() {
+    async fn turn(&self) -> Option<tokio::sync::MutexGuard<'_, ()>> {
+        // Nobody is there who could have begun one.
+        if self.is_alone.load(Ordering::Relaxed) {
+            return None;
+        }
+        Some(match self.turn.try_lock() {
             Ok(turn) => turn,
             Err(_) => Box::pin(self.turn.lock()).await,
-        }
+        })
     }
 
     async fn write_in_turn(&self, own: &Own) -> Result<Outcome, SessionError> {

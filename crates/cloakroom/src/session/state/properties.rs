@@ -82,7 +82,7 @@ impl World {
             world.data.insert("a".to_owned(), 1);
             let key = StoreKey::generate().unwrap();
             world.stored = Some((key.clone(), record, 1));
-            world.state = State::found(POLICY, key, world.found(), false);
+            world.state = State::found(POLICY, key, world.found(), false, NOW);
         }
         world
     }

@@ -24,7 +24,7 @@ fn found() -> State {
 
 fn found_as(record: Record) -> State {
     let found = Found { record, token: Token::version(1), handle: Handle::new("handle") };
-    State::found(POLICY, StoreKey::generate().unwrap(), found, false)
+    State::found(POLICY, StoreKey::generate().unwrap(), found, false, NOW)
 }
 
 /// Does the step that is next, as a store would.
@@ -166,7 +166,7 @@ fn after_a_failed_write_nothing_is_certain() {
     state.failed();
     assert_eq!(state.begin(&Own::Nothing, NOW).unwrap_err().kind(), Kind::Unknown);
     assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Unknown);
-    assert!(state.begin_closing(true, || NOW));
+    assert!(state.begin_closing(true, Some(NOW)));
 }
 
 #[test]
@@ -266,5 +266,5 @@ fn a_key_that_the_store_can_not_keep_is_refused_and_is_never_there() {
     assert_eq!(kind(state.add("cookie", 1)), Kind::KeyRefused);
     assert_eq!(kind(state.check_sum("cookie", 1)), Kind::KeyRefused);
     state.unset("cookie").unwrap();
-    assert!(!state.begin_closing(true, || NOW), "nothing is left to write");
+    assert!(!state.begin_closing(true, Some(NOW)), "nothing is left to write");
 }

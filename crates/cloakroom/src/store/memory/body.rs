@@ -3,42 +3,16 @@
 mod common;
 mod packing;
 
-use std::sync::Arc;
-
 pub(super) use self::common::Common;
-use crate::record::{Data, Lifetime, Record, UserId};
+use crate::record::{Record, Times, UserId};
 
-/// What is in a record beside its times.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Contents {
-    pub(super) data: Arc<Data>,
-    pub(super) metadata: Arc<Data>,
-    pub(super) user: Option<UserId>,
-    pub(super) lifetime: Lifetime,
-}
-
-impl Contents {
-    pub(super) fn of(record: Record) -> Contents {
-        let Record { data, metadata, user, lifetime, .. } = record;
-        Contents { data, metadata, user, lifetime }
-    }
-
-    /// Nothing at all.
-    pub(super) fn empty(common: &Common) -> Contents {
-        Contents { data: common.nothing(), metadata: common.nothing(), user: None, lifetime: Lifetime::default() }
-    }
-
-    fn is_large(&self) -> bool {
-        self.data.size() + self.metadata.size() > LARGE
-    }
-}
-
-/// Contents as a slot keeps them: in place if they are small, or packed in one piece of memory. What is larger stays as it is,
-/// since packing it takes time and saves little.
+/// A record as a slot keeps it, the times apart: in place if it is small, or packed in one piece of memory. What is larger stays as
+/// it is, since packing it takes time and saves little.
 pub(super) enum Body {
     InPlace([u8; IN_PLACE]),
     Packed(Box<[u8]>),
-    Open(Box<Contents>),
+    /// Its times mean nothing.
+    Open(Box<Record>),
 }
 
 /// As many as a slot has room for without growing.
@@ -48,17 +22,17 @@ const IN_PLACE: usize = 31;
 const LARGE: usize = 1_000;
 
 impl Body {
-    /// Of no contents.
+    /// Of an empty record.
     pub(super) const EMPTY: Body = Body::InPlace([0; IN_PLACE]);
 
-    /// Keeps these contents in place of what it kept. `scratch` is any buffer.
-    pub(super) fn keep(&mut self, contents: &Contents, scratch: &mut Vec<u8>) {
-        if contents.is_large() {
-            *self = Body::Open(Box::new(contents.clone()));
+    /// Keeps this record in place of what it kept. `scratch` is any buffer.
+    pub(super) fn keep(&mut self, record: &Record, scratch: &mut Vec<u8>) {
+        if record.data.size() + record.metadata.size() > LARGE {
+            *self = Body::Open(Box::new(record.clone()));
             return;
         }
         scratch.clear();
-        packing::pack(contents, scratch);
+        packing::pack(record, scratch);
         if scratch.len() <= IN_PLACE {
             let mut bytes = [0; IN_PLACE];
             bytes[..scratch.len()].copy_from_slice(scratch);
@@ -73,12 +47,16 @@ impl Body {
         }
     }
 
-    /// What it keeps.
-    pub(super) fn contents(&self, common: &mut Common) -> Contents {
+    /// The record that it keeps, with these times.
+    pub(super) fn record(&self, times: Times, common: &mut Common) -> Record {
         match self {
-            Body::InPlace(bytes) => packing::unpack(bytes, common),
-            Body::Packed(bytes) => packing::unpack(bytes, common),
-            Body::Open(contents) => Contents::clone(contents),
+            Body::InPlace(bytes) => packing::unpack(bytes, times, common),
+            Body::Packed(bytes) => packing::unpack(bytes, times, common),
+            Body::Open(record) => {
+                let mut record = Record::clone(record);
+                record.set_times(times);
+                record
+            }
         }
     }
 
@@ -86,7 +64,7 @@ impl Body {
         match self {
             Body::InPlace(bytes) => packing::has_user(bytes),
             Body::Packed(bytes) => packing::has_user(bytes),
-            Body::Open(contents) => contents.user.is_some(),
+            Body::Open(record) => record.user.is_some(),
         }
     }
 
@@ -94,61 +72,70 @@ impl Body {
         match self {
             Body::InPlace(bytes) => packing::user(bytes),
             Body::Packed(bytes) => packing::user(bytes),
-            Body::Open(contents) => contents.user.as_ref().map(UserId::as_str),
+            Body::Open(record) => record.user.as_ref().map(UserId::as_str),
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
     use std::time::Duration;
 
     use proptest::prelude::*;
 
     use super::*;
-    use crate::record::Value;
+    use crate::clock::Timestamp;
+    use crate::record::{Data, Lifetime, Value};
 
     fn data() -> impl Strategy<Value = Arc<Data>> {
         let value = "[a-z0-9é]{0,300}".prop_map(|text| Value::serialize(&text).unwrap());
         prop::collection::vec((".{0,140}", value), 0..6).prop_map(|pairs| Arc::new(pairs.into_iter().collect()))
     }
 
-    fn contents() -> impl Strategy<Value = Contents> {
+    fn empty() -> Record {
+        let at = Timestamp::from_millis;
+        Record::new(at(1), at(2), at(3))
+    }
+
+    fn record() -> impl Strategy<Value = Record> {
         let user = prop::option::of("[a-zé]{1,120}").prop_map(|user| user.map(|user| UserId::new(user).unwrap()));
         let idle = prop::option::of((any::<u64>(), 0..1_000_000_000_u32)).prop_map(|idle| {
             let (seconds, nanos) = idle?;
             Some(Duration::new(seconds, nanos))
         });
         let lifetime = (idle, any::<Option<bool>>()).prop_map(|(idle, persistent)| Lifetime { idle, persistent });
-        (data(), data(), user, lifetime).prop_map(|(data, metadata, user, lifetime)| Contents {
+        (data(), data(), user, lifetime).prop_map(|(data, metadata, user, lifetime)| Record {
             data,
             metadata,
             user,
             lifetime,
+            ..empty()
         })
     }
 
     proptest! {
         /// One after the other in one body: each way of keeping comes after each other one.
         #[test]
-        fn what_is_kept_comes_back(all in prop::collection::vec(contents(), 1..6)) {
+        fn what_is_kept_comes_back(all in prop::collection::vec(record(), 1..6)) {
             let (mut body, mut scratch) = (Body::EMPTY, b"what was there before".to_vec());
-            for contents in all {
-                body.keep(&contents, &mut scratch);
-                prop_assert_eq!(body.has_user(), contents.user.is_some());
-                prop_assert_eq!(body.user(), contents.user.as_ref().map(UserId::as_str));
-                prop_assert_eq!(body.contents(&mut Common::default()), contents);
+            for mut record in all {
+                body.keep(&record, &mut scratch);
+                prop_assert_eq!(body.has_user(), record.user.is_some());
+                prop_assert_eq!(body.user(), record.user.as_ref().map(UserId::as_str));
+                record.seen = Timestamp::from_millis(4);
+                prop_assert_eq!(body.record(record.times(), &mut Common::default()), record);
             }
         }
     }
 
     #[test]
     fn a_small_key_needs_no_memory_of_its_own() {
-        let (mut body, mut contents) = (Body::EMPTY, Contents::empty(&Common::default()));
-        contents.data =
+        let (mut body, mut record) = (Body::EMPTY, empty());
+        record.data =
             Arc::new([("theme", Value::from_json(r#""a dark one with blue""#).unwrap())].into_iter().collect());
-        assert_eq!(contents.data.size(), 27);
-        body.keep(&contents, &mut Vec::new());
+        assert_eq!(record.data.size(), 27);
+        body.keep(&record, &mut Vec::new());
         assert!(matches!(body, Body::InPlace(_)));
         assert_eq!(size_of::<Body>(), 32);
     }
@@ -156,8 +143,8 @@ mod tests {
     #[test]
     fn nothing_is_shared() {
         let mut common = Common::default();
-        let contents = Body::EMPTY.contents(&mut common);
-        assert!(Arc::ptr_eq(&contents.data, &common.nothing()) && Arc::ptr_eq(&contents.metadata, &common.nothing()));
-        assert_eq!(contents, Contents::empty(&common));
+        let record = Body::EMPTY.record(empty().times(), &mut common);
+        assert!(Arc::ptr_eq(&record.data, &common.nothing()) && Arc::ptr_eq(&record.metadata, &common.nothing()));
+        assert_eq!(record, empty());
     }
 }

@@ -22,6 +22,7 @@ use self::handles::Handles;
 use self::hub::Hub;
 use self::shard::{Evicted, Shard};
 use self::slot::Slot;
+use self::spread::spread;
 use self::sync::{AtomicU64, AtomicUsize, Mutex, MutexGuard, Ordering, PoisonError, TryLockError};
 use super::{
     Applied, Capabilities, Created, Directory, Export, Feed, Guard, Loaded, Rotated, Store, StoreError, StoreErrorKind,
@@ -394,8 +395,7 @@ fn hand_over(taken: Result<(Slot, Written), Rotated>, arrive: impl FnOnce(Slot) 
     }
 }
 
-/// The shard of a key: the characters of its id are random enough for their sum to be so.
+/// The shard of a key, by the upper end of its hash: the lower one tells its place there.
 fn index_of(key: &StoreKey) -> usize {
-    let sum = key.as_bytes().iter().fold(0_u8, |sum, byte| sum.wrapping_add(*byte));
-    usize::from(sum) % SHARDS
+    (spread(key.id()) >> 60) as usize % SHARDS
 }

@@ -1,57 +1,109 @@
 //! The records that were used last, as they were handed out or written.
 
-use super::body::{Common, Contents};
+use super::body::Common;
 use super::handles::Handles;
 use super::slot::Slot;
-use super::slots::At;
-use crate::record::Handle;
+use super::slots::{At, Slots};
+use super::spread::spread;
+use crate::record::{Handle, Record, SessionId};
 
-/// Contents that were unpacked, and the handle: the next load of the same record copies nothing, and the next write packs nothing.
+/// Records that were unpacked, and their handles: the next load of the same one copies nothing, and the next write packs nothing.
 ///
 /// A record has one place here, which it shares with others: who comes takes it.
 #[derive(Default)]
-pub(super) struct Opened(Vec<Option<(At, Open)>>);
+pub(super) struct Opened {
+    places: Vec<Option<(At, Open)>>,
+    handles: Handles,
+    common: Common,
+    scratch: Vec<u8>,
+}
 
 pub(super) struct Open {
     pub(super) handle: Handle,
-    pub(super) contents: Contents,
-    /// They were written, and the slot still keeps what they were before; the user excepted, which is never behind.
+    /// With the times of its slot.
+    pub(super) record: Record,
+    /// It was written, and the slot still keeps what was there before; the user and the times excepted, which are never behind.
     pub(super) is_ahead: bool,
-}
-
-impl Open {
-    pub(super) fn of(slot: &Slot, handles: &Handles, common: &mut Common) -> Open {
-        Open { handle: handles.of(slot.number), contents: slot.body.contents(common), is_ahead: false }
-    }
 }
 
 /// Times the shards: so many browsers are in the midst of something.
 const PLACES: usize = 64;
 
 impl Opened {
-    pub(super) fn get(&mut self, at: At) -> Option<&Open> {
-        self.place(at).as_ref().filter(|(there, _)| *there == at).map(|(_, open)| open)
+    pub(super) fn new(handles: Handles) -> Opened {
+        Opened { handles, ..Opened::default() }
     }
 
-    /// Gives back which record had to go, and what of it was open.
-    pub(super) fn put(&mut self, at: At, open: Open) -> Option<(At, Open)> {
-        self.place(at).replace((at, open)).filter(|(there, _)| *there != at)
+    /// The record that is open in the place of this id, be it its own or another's.
+    pub(super) fn in_place_of(&self, id: &SessionId) -> Option<At> {
+        self.places.get(place_of(id))?.as_ref().map(|(at, _)| *at)
     }
 
-    pub(super) fn take(&mut self, at: At) -> Option<Open> {
-        self.place(at).take_if(|(there, _)| *there == at).map(|(_, open)| open)
+    /// The record of this id, which is at this address.
+    pub(super) fn open(&mut self, id: &SessionId, at: At, slots: &mut Slots) -> &mut Open {
+        let place = place_of(id);
+        self.make_room(place, at, slots);
+        let unpack = || {
+            let slot = &slots[at];
+            let (handle, record) = (self.handles.of(slot.number), slot.record(&mut self.common));
+            (at, Open { handle, record, is_ahead: false })
+        };
+        &mut self.places[place].get_or_insert_with(unpack).1
     }
 
-    /// Those whose slots are behind.
-    pub(super) fn ahead(&mut self) -> impl Iterator<Item = (At, &mut Open)> {
-        let open = self.0.iter_mut().flatten().map(|(at, open)| (*at, open));
-        open.filter(|(_, open)| open.is_ahead)
+    /// Keeps open what was put into a slot.
+    pub(super) fn put(&mut self, at: At, open: Open, slots: &mut Slots) {
+        let place = place_of(&slots[at].id);
+        self.make_room(place, at, slots);
+        self.places[place] = Some((at, open));
     }
 
-    fn place(&mut self, at: At) -> &mut Option<(At, Open)> {
-        if self.0.is_empty() {
-            self.0.resize_with(PLACES, || None);
+    /// Lets the slot of a record have what was written, if it is open, and forgets it.
+    pub(super) fn close(&mut self, at: At, slots: &mut Slots) {
+        let place = self.places.get_mut(place_of(&slots[at].id));
+        let open = place.and_then(|place| place.take_if(|(there, _)| *there == at));
+        if let Some((_, open)) = open.filter(|(_, open)| open.is_ahead) {
+            slots[at].body.keep(&open.record, &mut self.scratch);
         }
-        &mut self.0[at.index() % PLACES]
     }
+
+    /// Lets all slots have what was written.
+    pub(super) fn settle(&mut self, slots: &mut Slots) {
+        for (at, open) in self.places.iter_mut().flatten().filter(|(_, open)| open.is_ahead) {
+            slots[*at].body.keep(&open.record, &mut self.scratch);
+            open.is_ahead = false;
+        }
+    }
+
+    /// Packs a record for its slot.
+    pub(super) fn pack(&mut self, record: &Record, slot: &mut Slot) {
+        slot.body.keep(record, &mut self.scratch);
+    }
+
+    /// The times of a slot have changed, which may be open.
+    pub(super) fn set_times(&mut self, at: At, slot: &Slot) {
+        let place = self.places.get_mut(place_of(&slot.id)).and_then(Option::as_mut);
+        if let Some((_, open)) = place.filter(|(there, _)| *there == at) {
+            open.record.set_times(slot.times);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn is_settled(&self) -> bool {
+        self.places.iter().flatten().all(|(_, open)| !open.is_ahead)
+    }
+
+    /// Closes what of others is open in the place of a record.
+    fn make_room(&mut self, place: usize, at: At, slots: &mut Slots) {
+        match self.places.get(place) {
+            Some(Some((other, _))) if *other != at => self.close(*other, slots),
+            Some(_) => {}
+            None => self.places.resize_with(PLACES, || None),
+        }
+    }
+}
+
+/// By other characters of the hash than those that tell the shard and the chain.
+fn place_of(id: &SessionId) -> usize {
+    (spread(id) >> 52) as usize % PLACES
 }

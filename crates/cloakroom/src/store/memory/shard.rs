@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use super::body::{Common, Contents};
 use super::handles::Handles;
 use super::hub::Hub;
 use super::opened::{Open, Opened};
@@ -12,7 +11,7 @@ use super::slot::Slot;
 use super::slots::{At, Slots};
 use super::users::Users;
 use crate::clock::Timestamp;
-use crate::record::{Handle, Patch, Record, StoreKey, UserId, WrongType};
+use crate::record::{Handle, Numbers, Patch, Record, StoreKey, UserId, WrongType};
 use crate::store::{Applied, Created, Found, Guard, Name, News, Rotated, Written};
 
 /// The records of one shard, and their orders of leaving.
@@ -27,8 +26,6 @@ pub(super) struct Shard {
     /// Where the records that were rotated away from a key went, and where those came from that were given one.
     went: Recent<StoreKey>,
     came: Recent<Origin>,
-    common: Common,
-    scratch: Vec<u8>,
 }
 
 /// Who had to leave for another one.
@@ -40,33 +37,28 @@ pub(super) struct Evicted {
 impl Shard {
     /// A shard whose records have these handles, wherever they are moved, and that tells what happens in it.
     pub(super) fn new(handles: Handles, hub: Arc<Hub>) -> Shard {
-        Shard { handles, hub, ..Shard::default() }
+        Shard { opened: Opened::new(handles.clone()), handles, hub, ..Shard::default() }
     }
 
     pub(super) fn find(&mut self, key: &StoreKey, now: Timestamp) -> Option<Found> {
         let at = self.live(key, now)?;
-        if self.opened.get(at).is_none() {
-            let open = Open::of(&self.slots[at], &self.handles, &mut self.common);
-            self.keep_open(at, open);
-        }
-        let (slot, open) = (&self.slots[at], self.opened.get(at)?);
-        Some(Found::new(slot.record(open.contents.clone()), slot.token(), open.handle.clone()))
+        let open = self.opened.open(key.id(), at, &mut self.slots);
+        Some(Found::new(open.record.clone(), self.slots[at].token(), open.handle.clone()))
     }
 
     pub(super) fn has(&self, key: &StoreKey) -> bool {
-        self.slots.find(key.id()).is_some()
+        self.at(key).is_some()
     }
 
     /// Puts a record in its place, under a key that is known to be free.
     pub(super) fn create(&mut self, key: &StoreKey, record: &Record, number: u64) -> Created {
         let mut slot = Slot::new(key.id().clone(), record.times(), number);
-        let contents = Contents::of(record.clone());
-        let open = Open { handle: self.handles.of(number), contents, is_ahead: false };
-        slot.body.keep(&open.contents, &mut self.scratch);
-        let created = Created::Done { token: slot.token(), handle: open.handle.clone() };
+        self.opened.pack(record, &mut slot);
+        let (token, handle) = (slot.token(), self.handles.of(number));
         let at = self.insert(key, slot);
-        self.keep_open(at, open);
-        created
+        let open = Open { handle: handle.clone(), record: record.clone(), is_ahead: false };
+        self.opened.put(at, open, &mut self.slots);
+        Created::Done { token, handle }
     }
 
     pub(super) fn apply(&mut self, key: &StoreKey, patch: &Patch, guard: &Guard, now: Timestamp) -> Applied {
@@ -74,7 +66,7 @@ impl Shard {
         if !self.slots[at].allows(guard) {
             return Applied::Conflict;
         }
-        match self.change(at, patch, now) {
+        match self.change(key, at, patch, now) {
             Ok(written) => {
                 let token = || patch.changes_data().then(|| written.token.clone());
                 let slot = &self.slots[at];
@@ -98,7 +90,7 @@ impl Shard {
         if !self.slots[at].allows(guard) {
             return Err(Rotated::Conflict);
         }
-        let written = self.change(at, patch, now).map_err(|WrongType| Rotated::WrongType)?;
+        let written = self.change(old, at, patch, now).map_err(|WrongType| Rotated::WrongType)?;
         self.went.remember(old.clone(), new, now);
         let slot = self.take_out(at);
         self.hub.tell(|| News::Changed(Name::Handle(self.handle(&slot)), None));
@@ -115,7 +107,7 @@ impl Shard {
     }
 
     pub(super) fn remove(&mut self, key: &StoreKey) -> Option<Slot> {
-        self.slots.find(key.id()).map(|at| self.remove_at(at))
+        self.at(key).map(|at| self.remove_at(at))
     }
 
     pub(super) fn remove_at(&mut self, at: At) -> Slot {
@@ -170,18 +162,21 @@ impl Shard {
     /// Lets all slots have what was written; until then [`of_user`](Shard::of_user) and [`slots`](Shard::slots) may tell contents that
     /// were there before, though never another user.
     pub(super) fn settle(&mut self) {
-        for (at, open) in self.opened.ahead() {
-            self.slots[at].body.keep(&open.contents, &mut self.scratch);
-            open.is_ahead = false;
-        }
+        self.opened.settle(&mut self.slots);
     }
 
     pub(super) fn handle(&self, slot: &Slot) -> Handle {
         self.handles.of(slot.number)
     }
 
+    /// Looks first where it is if it was used a moment ago.
+    fn at(&self, key: &StoreKey) -> Option<At> {
+        let open = self.opened.in_place_of(key.id()).filter(|at| self.slots[*at].id == *key.id());
+        open.or_else(|| self.slots.find(key.id()))
+    }
+
     fn live(&self, key: &StoreKey, now: Timestamp) -> Option<At> {
-        self.slots.find(key.id()).filter(|at| self.slots[*at].is_live(now))
+        self.at(key).filter(|at| self.slots[*at].is_live(now))
     }
 
     fn insert(&mut self, key: &StoreKey, slot: Slot) -> At {
@@ -193,23 +188,8 @@ impl Shard {
         at
     }
 
-    /// Keeps it open for the next one who asks, in the place of another record.
-    fn keep_open(&mut self, at: At, open: Open) {
-        if let Some((there, open)) = self.opened.put(at, open) {
-            self.close(there, &open);
-        }
-    }
-
-    fn close(&mut self, at: At, open: &Open) {
-        if open.is_ahead {
-            self.slots[at].body.keep(&open.contents, &mut self.scratch);
-        }
-    }
-
     fn take_out(&mut self, at: At) -> Slot {
-        if let Some(open) = self.opened.take(at) {
-            self.close(at, &open);
-        }
+        self.opened.close(at, &mut self.slots);
         let slot = &self.slots[at];
         let places = Places::of(slot);
         self.users.remove(slot.body.user(), at);
@@ -217,9 +197,10 @@ impl Shard {
         self.slots.remove(at)
     }
 
-    fn change(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
+    fn change(&mut self, key: &StoreKey, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
         let before = Places::of(&self.slots[at]);
-        let written = if patch.changes_data() { self.write(at, patch, now) } else { self.touch(at, patch, now) };
+        let written =
+            if patch.changes_data() { self.write(key, at, patch, now) } else { Ok(self.touch(at, patch, now)) };
         let after = Places::of(&self.slots[at]);
         if before != after {
             self.orders.leave(&mut self.slots, at, before);
@@ -229,37 +210,28 @@ impl Shard {
     }
 
     /// Applies a patch that changes times alone, so that nothing has to be unpacked.
-    fn touch(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
+    fn touch(&mut self, at: At, patch: &Patch, now: Timestamp) -> Written {
         let slot = &mut self.slots[at];
-        let mut record = slot.record(Contents::empty(&self.common));
-        let numbers = patch.apply_to(&mut record, now)?;
-        slot.times = record.times();
-        Ok(Written::new(slot.token(), numbers))
+        patch.apply_to_times(&mut slot.times, now);
+        self.opened.set_times(at, slot);
+        Written::new(slot.token(), Numbers::new())
     }
 
-    fn write(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
+    fn write(&mut self, key: &StoreKey, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
+        let open = self.opened.open(key.id(), at, &mut self.slots);
+        let numbers = patch.apply_to(&mut open.record, now)?;
         let slot = &mut self.slots[at];
-        let open = self.opened.take(at).unwrap_or_else(|| Open::of(slot, &self.handles, &mut self.common));
-        let mut record = slot.record(open.contents);
-        let applied = patch.apply_to(&mut record, now);
-        let (times, contents) = (record.times(), Contents::of(record));
-        // What was refused has changed nothing.
-        let mut is_ahead = open.is_ahead;
-        if applied.is_ok() {
-            let user = contents.user.as_ref().map(UserId::as_str);
-            // It is packed when another record comes in its place; but the orders and the index go by the user.
-            is_ahead = slot.body.user() == user;
-            if !is_ahead {
-                self.users.remove(slot.body.user(), at);
-                self.users.add(user, at);
-                slot.body.keep(&contents, &mut self.scratch);
-            }
-            slot.times = times;
-            slot.renew_token();
+        slot.times = open.record.times();
+        slot.renew_token();
+        open.is_ahead = true;
+        // It is packed when another record comes in its place; but the orders and the index go by the user.
+        let user = open.record.user.as_ref().map(UserId::as_str);
+        if slot.body.user() != user {
+            self.users.remove(slot.body.user(), at);
+            self.users.add(user, at);
+            self.opened.close(at, &mut self.slots);
         }
-        let token = slot.token();
-        self.keep_open(at, Open { handle: open.handle, contents, is_ahead });
-        applied.map(|numbers| Written::new(token, numbers))
+        Ok(Written::new(self.slots[at].token(), numbers))
     }
 }
 
@@ -325,7 +297,7 @@ mod tests {
             assert_eq!(shard.find(&key(number), at(200)).unwrap().record, *record);
         }
         shard.settle();
-        assert!(shard.opened.ahead().next().is_none());
+        assert!(shard.opened.is_settled());
         for (number, record) in (0..).zip(&expected) {
             let slot = shard.slots().find(|slot| slot.number == number).unwrap();
             assert_eq!(slot.whole(), *record);

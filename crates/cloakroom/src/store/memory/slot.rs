@@ -1,6 +1,6 @@
 //! A record in its place.
 
-use super::body::{Body, Common, Contents};
+use super::body::{Body, Common};
 use super::slots::At;
 use crate::clock::Timestamp;
 use crate::record::{Record, SessionId, Times};
@@ -56,16 +56,14 @@ impl Slot {
         self.times.is_live(now)
     }
 
-    /// The record, of its times and these contents.
-    pub(super) fn record(&self, contents: Contents) -> Record {
-        let Times { created, seen, idle_end, absolute_end } = self.times;
-        let Contents { data, metadata, user, lifetime } = contents;
-        Record { data, user, created, seen, idle_end, absolute_end, lifetime, metadata }
+    /// The record, unpacked.
+    pub(super) fn record(&self, common: &mut Common) -> Record {
+        self.body.record(self.times, common)
     }
 
     /// The record, unpacked for this once.
     pub(super) fn whole(&self) -> Record {
-        self.record(self.body.contents(&mut Common::default()))
+        self.record(&mut Common::default())
     }
 
     pub(super) fn token(&self) -> Token {

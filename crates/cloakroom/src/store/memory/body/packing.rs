@@ -1,11 +1,11 @@
-//! Contents as bytes: flags, the user, the idle timeout, the data and the metadata, one after the other. Texts have their length
+//! A record without its times as bytes: flags, the user, the idle timeout, the data and the metadata, one after the other. Texts have their length
 //! before them, data its number of keys. Zeros may follow, and those at the end are left out.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Common, Contents};
-use crate::record::{Data, Lifetime, UserId, Value};
+use super::Common;
+use crate::record::{Data, Lifetime, Record, Times, UserId, Value};
 
 /// There is a user.
 const USER: u8 = 1;
@@ -15,9 +15,9 @@ const IDLE: u8 = 2;
 const CHOSEN: u8 = 4;
 const PERSISTENT: u8 = 8;
 
-/// Writes contents behind what is there.
-pub(super) fn pack(contents: &Contents, to: &mut Vec<u8>) {
-    let Contents { data, metadata, user, lifetime } = contents;
+/// Writes a record behind what is there.
+pub(super) fn pack(record: &Record, to: &mut Vec<u8>) {
+    let Record { data, metadata, user, lifetime, .. } = record;
     let flags = [
         (USER, user.is_some()),
         (IDLE, lifetime.idle.is_some()),
@@ -69,8 +69,8 @@ pub(super) fn user(bytes: &[u8]) -> Option<&str> {
     (reader.byte() & USER != 0).then(|| reader.text())
 }
 
-/// What was packed.
-pub(super) fn unpack(bytes: &[u8], common: &mut Common) -> Contents {
+/// The record that was packed, with these times.
+pub(super) fn unpack(bytes: &[u8], times: Times, common: &mut Common) -> Record {
     let mut reader = Reader { rest: bytes };
     let flags = reader.byte();
     let has = |flag| flags & flag != 0;
@@ -79,7 +79,9 @@ pub(super) fn unpack(bytes: &[u8], common: &mut Common) -> Contents {
     let idle = has(IDLE).then(|| Duration::new(reader.number(), reader.number() as u32));
     let persistent = has(CHOSEN).then(|| has(PERSISTENT));
     let [data, metadata] = [reader.data(common), reader.data(common)];
-    Contents { data, metadata, user, lifetime: Lifetime { idle, persistent } }
+    let Times { created, seen, idle_end, absolute_end } = times;
+    let lifetime = Lifetime { idle, persistent };
+    Record { data, user, created, seen, idle_end, absolute_end, lifetime, metadata }
 }
 
 /// Reads what was packed here. Beyond the end there are zeros.
