@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::MemoryStore;
+use super::handles::Handles;
 use super::shard::Shard;
 use super::slot::Slot;
 use super::sync::MutexGuard;
@@ -50,19 +51,21 @@ pub(super) fn first<'a>(
     limit: usize,
     now: Timestamp,
 ) -> BTreeMap<Handle, &'a Slot> {
-    let mut first = BTreeMap::new();
+    let (mut first, lowest, mut highest) = (BTreeMap::new(), after.map_or(0, Handles::lowest_rank_behind), u64::MAX);
     for shard in shards {
-        for slot in shard.slots().filter(|slot| slot.is_live(now)) {
+        for slot in shard.slots() {
+            // Of millions nearly all end here.
+            if !(lowest..=highest).contains(&shard.rank(slot)) || !slot.is_live(now) {
+                continue;
+            }
             let handle = shard.handle(slot);
-            let behind = after.is_none_or(|after| handle.as_str() > after);
-            let full = first.len() >= limit;
-            let beyond = full && first.last_key_value().is_none_or(|(last, _)| handle > *last);
-            if !behind || beyond {
+            if after.is_some_and(|after| handle.as_str() <= after) {
                 continue;
             }
             first.insert(handle, slot);
-            if full {
+            if first.len() > limit {
                 first.pop_last();
+                highest = first.last_key_value().map_or(0, |(_, last)| shard.rank(last));
             }
         }
     }

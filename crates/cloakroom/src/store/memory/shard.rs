@@ -169,6 +169,11 @@ impl Shard {
         self.handles.of(slot.number)
     }
 
+    /// Where its handle stands among all.
+    pub(super) fn rank(&self, slot: &Slot) -> u64 {
+        self.handles.rank(slot.number)
+    }
+
     /// Looks first where it is if it was used a moment ago.
     fn at(&self, key: &StoreKey) -> Option<At> {
         let open = self.opened.in_place_of(key.id()).filter(|at| self.slots[*at].id == *key.id());
