@@ -112,6 +112,24 @@ impl Table {
     }
 }
 
+impl Table {
+    /// Takes the columns that it lacks from an earlier table, for the rows that both have.
+    pub fn complete_from(&mut self, earlier: &Table) {
+        let fresh = std::mem::take(&mut self.columns);
+        self.columns.clone_from(&earlier.columns);
+        self.columns.extend(fresh.iter().filter(|column| !earlier.columns.contains(column)).cloned());
+        for row in &mut self.rows {
+            let known = earlier.rows.iter().find(|known| known.first() == row.first());
+            let cell = |column: &String| {
+                let place = |columns: &[String]| columns.iter().position(|each| each == column);
+                let ours = place(&fresh).and_then(|at| row.get(at));
+                ours.or_else(|| known?.get(place(&earlier.columns)?)).cloned().unwrap_or_default()
+            };
+            *row = self.columns.iter().map(cell).collect();
+        }
+    }
+}
+
 impl Part {
     /// Writes it for the page.
     ///
@@ -131,5 +149,23 @@ impl Part {
     pub fn read(file: &Path) -> Result<Part> {
         let text = fs::read(file).with_context(|| format!("{} can't be read", file.display()))?;
         serde_json::from_slice(&text).with_context(|| format!("{} is not understood", file.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_takes_what_it_lacks_from_an_earlier_one() {
+        let table = |columns: &[&str], rows: &[&[&str]]| {
+            let rows = rows.iter().map(|row| row.iter().copied().map(str::to_owned).collect()).collect();
+            Table { rows, ..Table::new("t", columns) }
+        };
+        let earlier = table(&["", "a", "b"], &[&["read", "1", "2"], &["set", "3", "4"]]);
+        let mut later = table(&["", "b", "c"], &[&["read", "20", "30"], &["add", "40", "50"]]);
+        later.complete_from(&earlier);
+        assert_eq!(later.columns, ["", "a", "b", "c"]);
+        assert_eq!(later.rows, [["read", "1", "20", "30"], ["add", "", "40", "50"]]);
     }
 }

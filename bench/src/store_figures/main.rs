@@ -2,7 +2,8 @@
 //! and while many are swept: the part `stores` of `cargo xtask bench`.
 //!
 //! A store that is measured is emptied first. MongoDB, Redis and PostgreSQL are those of the tests; `STORES` names others, or fewer, as
-//! URLs with spaces between, and `SESSIONS` how many are many.
+//! URLs with spaces between, and `SESSIONS` how many are many. The figures of stores that `STORES` leaves out stay as they were, if they
+//! are of the same day and machine.
 #![allow(clippy::print_stderr, reason = "it takes long, and says how far it is")]
 
 mod calls;
@@ -11,6 +12,7 @@ mod size;
 mod tables;
 
 use std::env;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -18,7 +20,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use cloakroom::record::StoreKey;
 use cloakroom::store::Store;
-use cloakroom_bench::figures::{Arguments, Made, Part};
+use cloakroom_bench::figures::{Arguments, Made, Part, Section};
 use cloakroom_stores::StoreUrl;
 
 use crate::calls::{Call, Times, now, run};
@@ -43,15 +45,38 @@ async fn main() -> Result<()> {
     let made = Made::now(arguments.quick);
     let plan = Plan::read(arguments.quick)?;
     let folder = Folder::make()?;
+    let earlier = earlier(&arguments.out, &made)?;
     let mut measured = Vec::new();
     for url in urls(&folder, plan.many)? {
         let kind = url.parse::<StoreUrl>()?.kind();
         measured.push(of_store(&url, &plan).await.with_context(|| format!("{kind} could not be measured"))?);
         // Each time, so that what took long is there though the next store fails.
-        Part { made: made.clone().ended(), sections: vec![tables::section(&measured, plan.many)] }
-            .write(&arguments.out)?;
+        let mut section = tables::section(&measured, plan.many);
+        if let Some(earlier) = &earlier {
+            complete(&mut section, earlier);
+        }
+        Part { made: made.clone().ended(), sections: vec![section] }.write(&arguments.out)?;
     }
     Ok(())
+}
+
+/// The figures that are there already, if those of some stores are to be made anew beside them.
+fn earlier(out: &Path, made: &Made) -> Result<Option<Part>> {
+    if env::var_os("STORES").is_none() || !out.is_file() {
+        return Ok(None);
+    }
+    let earlier = Part::read(out)?;
+    let of = |made: &Made| (made.date.clone(), made.machine.clone(), made.quick);
+    Ok((of(&earlier.made) == of(made)).then_some(earlier))
+}
+
+fn complete(section: &mut Section, earlier: &Part) {
+    let known: Vec<_> = earlier.sections.iter().flat_map(|section| &section.tables).collect();
+    for table in &mut section.tables {
+        if let Some(known) = known.iter().find(|known| known.title == table.title) {
+            table.complete_from(known);
+        }
+    }
 }
 
 /// How much is measured.

@@ -9,7 +9,8 @@ use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
 use crate::record::Handle;
 
 /// The characters of base64url in the order of their bytes, so that texts are in the order of what they say.
-const IN_ORDER: GeneralPurpose = match Alphabet::new("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz") {
+const IN_ORDER: GeneralPurpose = match Alphabet::new("-0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz")
+{
     Ok(alphabet) => GeneralPurpose::new(&alphabet, NO_PAD),
     Err(_) => panic!("there are 64 of them, each once"),
 };
