@@ -5,7 +5,7 @@
 mod by_hand;
 
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use axum::Router;
 use axum::body::Body;
@@ -29,8 +29,8 @@ fn bare() -> Router {
 }
 
 /// Another number each time: what is already so is no write to tower-sessions.
-fn next() -> u64 {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
+fn next() -> i64 {
+    static NUMBER: AtomicI64 = AtomicI64::new(0);
     NUMBER.fetch_add(1, Ordering::Relaxed)
 }
 

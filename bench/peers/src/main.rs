@@ -7,6 +7,7 @@
 mod actix;
 mod axum_sessions;
 mod bare;
+mod by_hand;
 mod serving;
 mod tower_sessions_peer;
 mod value;
@@ -17,6 +18,7 @@ fn main() -> Result<()> {
     let name = std::env::args().nth(1).context("usage: peer NAME")?;
     match &*name {
         "axum" => serving::axum(async { Ok(bare::router()) }),
+        "by-hand" => serving::axum(async { Ok(by_hand::router()) }),
         "tower-sessions" => serving::axum(async { Ok(tower_sessions_peer::router()) }),
         "tower-sessions-signed" => serving::axum(async { Ok(tower_sessions_peer::signed_router()) }),
         "axum_session" => serving::axum(axum_sessions::in_memory()),

@@ -23,7 +23,8 @@ pub(crate) fn costs(plan: &Plan, cpus: &Cpus) -> Result<Section> {
          never loses one, the others read and write. *New session*: an increment without a cookie. Cloakroom's cookies are \
          always signed, and so are those of express-session; those of tower-sessions and axum_session are not unless asked for. \
          actix-session has the whole session in the cookie, encrypted as it comes (of its stores this is the one that \
-         needs no database). Everything else is as it comes, but for a cookie that plain HTTP carries.",
+         needs no database). *By hand* is the least that a session with a signed id can cost: a map in memory, written for these \
+         few routes alone, which ends no session and bounds no memory. Everything else is as it comes, but for a cookie that plain HTTP carries.",
         CONNECTIONS,
         plan.rounds,
         cpus.tell()

@@ -78,9 +78,10 @@ pub const EXPRESS: Kind =
 pub const CLOAKROOM: Kind = kind("Cloakroom", AXUM.name, Place::Memory, Program::Reference(""));
 
 /// All that keep their sessions in memory, or in the cookie, and what they stand on.
-pub const IN_MEMORY: [Kind; 9] = [
+pub const IN_MEMORY: [Kind; 10] = [
     AXUM,
     CLOAKROOM,
+    kind("by hand", AXUM.name, Place::Memory, Program::Peer("by-hand")),
     kind("tower-sessions", AXUM.name, Place::Memory, Program::Peer("tower-sessions")),
     kind("tower-sessions, signed", AXUM.name, Place::Memory, Program::Peer("tower-sessions-signed")),
     kind("axum_session", AXUM.name, Place::Memory, Program::Peer("axum_session")),

@@ -46,19 +46,20 @@ impl CookieValue {
         let text = text.as_ref();
         let mut encoded = String::with_capacity(text.len() + 16);
         let mut done = 0;
-        for (at, character) in text.char_indices().filter(|(_, character)| !is_unreserved(*character)) {
-            if character.is_ascii_control() {
+        for (at, byte) in text.bytes().enumerate().filter(|(_, byte)| !IS_UNRESERVED[usize::from(*byte)]) {
+            if byte.is_ascii_control() {
                 return Err(CookieError::new(
                     CookieErrorKind::Value,
                     format!("the cookie's value has a control character, at byte {at}"),
                 ));
             }
-            encoded.push_str(&text[done..at]);
-            done = at + character.len_utf8();
-            for byte in text[at..done].bytes() {
-                encoded.push('%');
-                encoded.push(char::from(HEX[usize::from(byte >> 4)]));
-                encoded.push(char::from(HEX[usize::from(byte & 15)]));
+            // What stays as it is begins and ends beside ASCII, never within a character.
+            if done < at {
+                encoded.push_str(&text[done..at]);
+            }
+            done = at + 1;
+            for digit in [b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]] {
+                encoded.push(char::from(digit));
             }
         }
         encoded.push_str(&text[done..]);
@@ -224,9 +225,17 @@ fn hex(digit: u8) -> Option<u8> {
     }
 }
 
-fn is_unreserved(character: char) -> bool {
-    character.is_ascii_alphanumeric() || matches!(character, '-' | '_' | '.' | '!' | '~' | '*' | '\'' | '(' | ')')
-}
+/// The bytes that stay as they are: to look them up is quicker than to compare.
+const IS_UNRESERVED: [bool; 256] = {
+    let mut all = [false; 256];
+    let mut byte = 0_u8;
+    while byte < 128 {
+        all[byte as usize] = byte.is_ascii_alphanumeric()
+            || matches!(byte, b'-' | b'_' | b'.' | b'!' | b'~' | b'*' | b'\'' | b'(' | b')');
+        byte += 1;
+    }
+    all
+};
 
 fn is_cookie_octet(byte: u8) -> bool {
     byte.is_ascii_graphic() && !b"\",;\\".contains(&byte)

@@ -1,6 +1,8 @@
 //! From a request to its session: the first one that asks makes it load.
 
+use std::fmt;
 use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 
 use http::request::Parts;
@@ -13,27 +15,40 @@ use crate::events::{Event, KeyHash, StoreCall, in_span};
 use crate::session::{Elapsed, EndOfAll, Session, SessionError, SessionErrorKind};
 use crate::store::{Answer, Loaded, StoreError};
 
-/// The place of a request's session, which is loaded when somebody asks for it.
-#[derive(Clone, Debug)]
-pub(super) struct Slot {
+/// The place of a request's session, which is made and loaded when somebody asks for it.
+#[derive(Clone)]
+pub(super) struct Slot(Arc<Place>);
+
+struct Place {
     config: Arc<Config>,
-    session: Session,
     ticket: OnceLock<Option<Valid>>,
+    /// Most requests of a site are for what knows no session, so that none is made for them.
+    session: OnceLock<Session>,
+    /// The response has left: a session that is loaded now can't be committed.
+    has_left: AtomicBool,
 }
 
 impl Slot {
     pub(super) fn new(config: Arc<Config>) -> Slot {
-        let session = Session::unloaded(config.settings.clone());
-        Slot { config, session, ticket: OnceLock::new() }
+        let place =
+            Place { config, ticket: OnceLock::new(), session: OnceLock::new(), has_left: AtomicBool::new(false) };
+        Slot(Arc::new(place))
     }
 
     pub(super) fn config(&self) -> &Config {
-        &self.config
+        &self.0.config
     }
 
-    /// The handler has answered. The session, if anybody has asked for it; who asks from now on gets a closed one.
+    /// The handler has answered. The session, if anybody has loaded it; who does so from now on gets a closed one.
     pub(super) fn leave(&self) -> Option<&Session> {
-        self.session.leave().then_some(&self.session)
+        if Arc::strong_count(&self.0) > 1 {
+            // Who loads the session asks for this afterwards: either that is seen here, or this there.
+            self.0.has_left.swap(true, Ordering::AcqRel);
+        } else {
+            // Nobody else has the slot, nor ever will; and what those have done who had it is seen.
+            fence(Ordering::Acquire);
+        }
+        self.0.session.get().filter(|session| session.is_loaded())
     }
 
     /// There is no response: nothing will be committed.
@@ -43,15 +58,27 @@ impl Slot {
         }
     }
 
+    /// The session, once `load` has loaded it.
+    fn fill(&self, load: impl FnOnce(&Session)) -> &Session {
+        let session = self.session();
+        load(session);
+        // To write what is there already orders this and `leave`, as a load alone would not.
+        if self.0.has_left.fetch_or(false, Ordering::AcqRel) {
+            session.close();
+        }
+        session
+    }
+
     /// Notes of the request what has to be known before its session is loaded, or written without.
     pub(super) fn look_at(&self, extensions: &Extensions, headers: &HeaderMap) {
-        if !self.config.notes.is_nothing() {
-            self.session.note(|| self.config.notes.of(extensions, headers));
+        let config = self.config();
+        if !config.notes.is_nothing() {
+            self.session().note(|| config.notes.of(extensions, headers));
         }
-        self.ticket.get_or_init(|| {
-            let Tickets { valid, bad } = ticket::find(&self.config, headers);
+        self.0.ticket.get_or_init(|| {
+            let Tickets { valid, bad } = ticket::find(config, headers);
             if bad > 0 {
-                self.config.settings.observers.tell(Event::BadTicket { count: bad });
+                config.settings.observers.tell(Event::BadTicket { count: bad });
             }
             valid
         });
@@ -59,23 +86,28 @@ impl Slot {
 
     /// The first of the request's good tickets, as far as somebody has looked.
     pub(super) fn known_ticket(&self) -> Option<&Valid> {
-        self.ticket.get()?.as_ref()
+        self.0.ticket.get()?.as_ref()
     }
 
+    /// The session, loaded or not.
     pub(super) fn session(&self) -> &Session {
-        &self.session
+        self.0.session.get_or_init(|| Session::unloaded(self.config().settings.clone()))
+    }
+
+    /// Nobody needs to load it any more: it was destroyed.
+    pub(super) fn load_destroyed(&self) {
+        self.fill(Session::load_destroyed);
     }
 
     /// The session, loaded if nobody has asked for it before. Who asks at the same time may make the store load twice, but all
     /// get the same session. Somebody has looked at the request before.
     pub(super) fn load(&self) -> Answer<'_, Result<Session, SessionError>> {
-        if self.session.is_loaded() {
-            return Answer::ready(Ok(self.session.clone()));
+        if self.session().is_loaded() {
+            return Answer::ready(Ok(self.session().clone()));
         }
-        let settings = &self.config.settings;
+        let settings = &self.config().settings;
         let Some(ticket) = self.known_ticket() else {
-            self.session.load_empty(false);
-            return Answer::ready(Ok(self.session.clone()));
+            return Answer::ready(Ok(self.fill(|session| session.load_empty(false)).clone()));
         };
         let now = settings.clock.now();
         let Some(end) = settings.known_end_of_all(now) else {
@@ -112,8 +144,8 @@ impl Slot {
         now: Timestamp,
         loading: impl Future<Output = Result<(&'a Valid, Loaded), StoreError>>,
     ) -> Result<Session, SessionError> {
-        let loading = self.session.patience().wait_for(pin!(loading)).await;
-        match loading.unwrap_or_else(|Elapsed| Err(self.config.settings.timed_out())) {
+        let loading = self.session().patience().wait_for(pin!(loading)).await;
+        match loading.unwrap_or_else(|Elapsed| Err(self.config().settings.timed_out())) {
             Ok((ticket, loaded)) => Ok(self.loaded(ticket, loaded, now)),
             Err(error) => self.failed(error),
         }
@@ -127,7 +159,7 @@ impl Slot {
         mut loaded: Loaded,
         now: Timestamp,
     ) -> Result<(&'a Valid, Loaded), StoreError> {
-        let settings = &self.config.settings;
+        let settings = &self.config().settings;
         let mut superseded = None;
         loop {
             let answer = end.without_ended(loaded);
@@ -144,31 +176,36 @@ impl Slot {
     }
 
     fn loaded(&self, ticket: &Valid, loaded: Loaded, now: Timestamp) -> Session {
-        let (observers, hash) = (&self.config.settings.observers, KeyHash::new(&ticket.key));
-        match loaded {
+        let (observers, hash) = (&self.config().settings.observers, KeyHash::new(&ticket.key));
+        let session = match loaded {
             Loaded::Found(found) => {
                 observers.tell(Event::Loaded { handle: &found.handle, user: found.record.user.as_ref() });
-                self.session.load_found(ticket.key.clone(), found, ticket.outdated, now);
+                self.fill(|session| session.load_found(ticket.key.clone(), found, ticket.outdated, now))
             }
             Loaded::Superseded => {
                 observers.tell(Event::Superseded { hash });
-                self.session.load_empty(true);
+                self.fill(|session| session.load_empty(true))
             }
             Loaded::Missing => {
                 observers.tell(Event::Missing { hash });
-                self.session.load_empty(false);
+                self.fill(|session| session.load_empty(false))
             }
-        }
-        self.session.clone()
+        };
+        session.clone()
     }
 
     fn failed(&self, error: StoreError) -> Result<Session, SessionError> {
-        if self.config.on_outage == OnOutage::ReadAsAnonymous && error.is_outage() {
+        if self.config().on_outage == OnOutage::ReadAsAnonymous && error.is_outage() {
             tracing::debug!(error = &error as &dyn std::error::Error, "a session reads as empty");
-            self.session.load_read_only();
-            return Ok(self.session.clone());
+            return Ok(self.fill(Session::load_read_only).clone());
         }
         Err(error.into())
+    }
+}
+
+impl fmt::Debug for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Slot(…)")
     }
 }
 

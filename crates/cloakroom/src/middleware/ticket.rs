@@ -1,6 +1,7 @@
 //! The session cookie: `s:<id>.<signature>`, percent-encoded, as Express signs it.
 
 use std::borrow::Cow;
+use std::time::UNIX_EPOCH;
 
 use http::{HeaderMap, HeaderValue};
 use memchr::{memchr, memrchr};
@@ -100,11 +101,13 @@ fn split(raw: &[u8]) -> Option<(&str, [u8; 43])> {
 pub(crate) fn issue(config: &Config, ticket: &Ticket) -> Result<HeaderValue, CookieError> {
     let value = CookieValue::encode(config.keys.express_sign(ticket.key.plain()))?;
     let mut cookie = cookie_of(config, &ticket.metadata).into_owned().with_value(value);
-    if ticket.persistent.unwrap_or(config.persistent) {
-        // Where it follows the idle end, it is sent again when that moves.
-        let end = if config.is_express { ticket.idle_end } else { ticket.absolute_end };
-        cookie = cookie.expires(end.into());
+    if !ticket.persistent.unwrap_or(config.persistent) {
+        // It tells no time, so none is asked for.
+        return cookie.to_header_value_at(UNIX_EPOCH);
     }
+    // Where it follows the idle end, it is sent again when that moves.
+    let end = if config.is_express { ticket.idle_end } else { ticket.absolute_end };
+    cookie = cookie.expires(end.into());
     cookie.to_header_value_at(config.settings.clock.now().into())
 }
 

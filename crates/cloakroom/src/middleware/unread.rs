@@ -137,7 +137,7 @@ impl UnreadSession {
     /// As [`Session::destroy`] and [`Session::save`].
     pub async fn destroy(&self) -> Result<(), SessionError> {
         if self.is_destroyed_unread().await? {
-            self.0.session().load_destroyed();
+            self.0.load_destroyed();
             return Ok(());
         }
         let session = self.read().await?;

@@ -95,8 +95,6 @@ struct Inner {
     noted: OnceLock<Arc<Noted>>,
     /// Writes go one after the other.
     turn: tokio::sync::Mutex<()>,
-    /// The response has left: a session that is loaded now can't be committed.
-    has_left: AtomicBool,
     /// The handler has answered, and nobody but the commit has anything to do with it any more.
     is_alone: AtomicBool,
     /// Observers know already that its changes met a session that is gone.
@@ -378,7 +376,6 @@ impl Session {
             state: OnceLock::new(),
             noted: OnceLock::new(),
             turn: tokio::sync::Mutex::new(()),
-            has_left: AtomicBool::new(false),
             is_alone: AtomicBool::new(false),
             has_told_gone: AtomicBool::new(false),
         }))
@@ -434,16 +431,6 @@ impl Session {
             state.note(self.0.noted.get().cloned());
             Mutex::new(state)
         });
-        // In this order, as `leave` has it in the other: one of the two closes the session.
-        if self.0.has_left.load(Ordering::SeqCst) {
-            self.close();
-        }
-    }
-
-    /// The response leaves: who loads the session from now on gets a closed one. Tells whether somebody has loaded it before.
-    pub(crate) fn leave(&self) -> bool {
-        self.0.has_left.store(true, Ordering::SeqCst);
-        self.is_loaded()
     }
 
     /// How long its request may still wait for the store.
