@@ -19,6 +19,9 @@ fn each_page_fits_its_window() {
     }
     visitor.log_in("ada", "analytical-engine");
     for (name, path) in [
+        ("shop", "/"),
+        ("product", "/products/bowler"),
+        ("cart", "/cart"),
         ("devices", "/account/devices"),
         ("admin", "/admin/sessions"),
         ("admin-all", "/admin/sessions/all"),

@@ -8,7 +8,7 @@ use ctutils::CtEq as _;
 use crate::record::StoreKey;
 
 /// How many are known at most.
-const PLACES: usize = 1_024;
+const PLACES: usize = 4_096;
 
 /// The bytes of a cookie's value that is known. Cloakroom's own are 91, and 2 more for each escape in the signature, of which
 /// there are one or two as a rule.

@@ -27,7 +27,7 @@ pub(super) struct Open {
 }
 
 /// Times the shards: so many browsers are in the midst of something.
-const PLACES: usize = 64;
+const PLACES: usize = 256;
 
 impl Opened {
     pub(super) fn new(handles: Handles) -> Opened {
@@ -49,13 +49,6 @@ impl Opened {
             (at, Open { handle, record, is_ahead: false })
         };
         &mut self.places[place].get_or_insert_with(unpack).1
-    }
-
-    /// Keeps open what was put into a slot.
-    pub(super) fn put(&mut self, at: At, open: Open, slots: &mut Slots) {
-        let place = place_of(&slots[at].id);
-        self.make_room(place, at, slots);
-        self.places[place] = Some((at, open));
     }
 
     /// Lets the slot of a record have what was written, if it is open, and forgets it.
