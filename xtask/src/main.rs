@@ -108,9 +108,10 @@ enum Task {
     /// Builds the reference server, the peers in bench/peers and the programs that measure,
     /// starts the servers that they need, and runs one part after the other: `http`, a
     /// request over HTTP, in rounds in which the servers take turns; `micro`, the benchmarks
-    /// in one process; `scale`, up to ten million live sessions. All take half an hour or
-    /// more on a machine that has nothing else to do. Parts that are not named keep the
-    /// figures that they have had before.
+    /// in one process; `scale`, up to ten million live sessions; `stores`, all five stores
+    /// with a million sessions each. All take more than an hour on a machine that has
+    /// nothing else to do. Parts that are not named keep the figures that they have had
+    /// before.
     ///
     /// Needs Node 20 with npm; `npm ci` gets the packages of bench/peers/express.
     #[command(
