@@ -41,6 +41,9 @@ const SHARDS: usize = 16;
 /// So many records are looked at for expired ones when a new one comes.
 const IN_PASSING: usize = 4;
 
+/// So many are removed by a sweep while others wait for their part of the store.
+const SWEPT_AT_ONCE: usize = 64;
+
 /// Keeps sessions in memory: fast, bounded, and gone when the process ends.
 ///
 /// When it is full, room is made for a new session: expired ones leave first, then the anonymous session that was idle
@@ -281,13 +284,20 @@ impl MemoryStore {
         hand_over(from.take(old, new.clone(), patch, guard, now), |slot| to.arrive(slot, old, new, now))
     }
 
+    /// Shard by shard, some at a time from each, so that nobody waits for all of a sweep.
     fn sweep_now(&self, limit: usize, now: Timestamp) -> usize {
         let mut removed = 0;
-        for index in 0..SHARDS {
-            let mut shard = self.shard_at(index);
-            removed += self.remove_expired(&mut shard, limit - removed, usize::MAX, now);
+        loop {
+            let before = removed;
+            for index in 0..SHARDS {
+                let some = (limit - removed).min(SWEPT_AT_ONCE);
+                let mut shard = self.shard_at(index);
+                removed += self.remove_expired(&mut shard, some, usize::MAX, now);
+            }
+            if removed == before || removed == limit {
+                return removed;
+            }
         }
-        removed
     }
 
     fn destroy_now(&self, key: &StoreKey, now: Timestamp) -> bool {
