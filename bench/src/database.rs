@@ -30,7 +30,8 @@ impl Database {
     /// If there is none, or it runs on another machine.
     pub fn open() -> Result<Database> {
         let uri = std::env::var("CLOAKROOM_TEST_MONGODB").context("there is no MongoDB: run `cargo xtask bench`")?;
-        let runtime = Builder::new_current_thread().enable_all().build()?;
+        // With a thread of its own: the driver looks after its connections while the caller is busy for minutes, or gives them up.
+        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
         let client = runtime.block_on(Client::with_uri_str(&uri))?;
         let status =
             runtime.block_on(client.database("admin").run_command(doc! { "serverStatus": 1 }).into_future())?;

@@ -6,7 +6,7 @@ mod mongodb;
 mod store;
 
 use anyhow::Result;
-use cloakroom_bench::figures::{Arguments, Made, Part};
+use cloakroom_bench::figures::{Arguments, Made, Part, Section};
 use cloakroom_bench::measure::Plan;
 use cloakroom_bench::servers::{Cpus, allow_many_files};
 
@@ -16,12 +16,19 @@ fn main() -> Result<()> {
     let plan = Plan::new(arguments.quick);
     allow_many_files()?;
     let cpus = Cpus::choose()?;
-    let sections = vec![
-        // First, while this process has used no memory that could be used again.
-        store::alone(arguments.quick)?,
-        memory::bytes(arguments.quick, &cpus)?,
-        memory::live(arguments.quick, &plan, &cpus)?,
-        mongodb::live(arguments.quick, &plan, &cpus)?,
+    // The first one first, while this process has used no memory that could be used again.
+    let all: [&dyn Fn() -> Result<Section>; 4] = [
+        &|| store::alone(arguments.quick),
+        &|| memory::bytes(arguments.quick, &cpus),
+        &|| memory::live(arguments.quick, &plan, &cpus),
+        &|| mongodb::live(arguments.quick, &plan, &cpus),
     ];
-    Part { made: made.ended(), sections }.write(&arguments.out)
+    let mut part = Part { made: made.clone(), sections: Vec::new() };
+    for section in all {
+        part.sections.push(section()?);
+        part.made = made.clone().ended();
+        // Each time, so that what took long is there though the next one fails.
+        part.write(&arguments.out)?;
+    }
+    Ok(())
 }
