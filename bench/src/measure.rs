@@ -43,7 +43,7 @@ pub struct Case<'a> {
     pub cookies: Cookies,
 }
 
-/// A request that no session layer has to do with, which is what servers without sessions are sent.
+/// A request that no session layer has to do with.
 const UNTOUCHED: Case<'_> = Case { name: "untouched", method: "GET", path: "/", cookies: Cookies::None };
 
 /// A request that reads the session.
@@ -61,7 +61,13 @@ pub const CASES: [Case<'_>; 5] = [
     Case { name: "new session", cookies: Cookies::None, ..INCREMENT },
 ];
 
-/// A server that is measured, with browsers that have a session each.
+impl<'a> Case<'a> {
+    fn load(&self, connections: usize, requests: usize) -> Load<'a> {
+        Load::new(self.method, self.path, connections, requests).cookies(self.cookies)
+    }
+}
+
+/// A server that is measured, with browsers that have a session each, or a cookie like that of one.
 #[derive(Debug)]
 pub struct Subject {
     /// What it is.
@@ -73,7 +79,8 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Starts a server, sees whether it counts, and gives each browser a session.
+    /// Starts a server, sees whether it counts, and gives each browser a session. Where there are none it is a cookie of which
+    /// the server knows nothing, so that all are sent the same requests.
     ///
     /// # Errors
     ///
@@ -94,6 +101,8 @@ impl Subject {
             let load = Load::new("POST", "/incr", browsers.min(32), browsers).cookies(Cookies::Collect(1));
             load.run(subject.server.address(), &mut subject.browsers)?;
             ensure!(subject.browsers.len() == browsers, "{}: not every answer sets a cookie", kind.name);
+        } else {
+            subject.browsers = vec![Jar::foreign(); browsers];
         }
         Ok(subject)
     }
@@ -116,17 +125,11 @@ impl Subject {
         Ok(())
     }
 
-    /// What it is sent for a case: where there are no sessions, a request without.
-    pub fn load<'a>(&self, case: &Case<'a>, connections: usize, requests: usize) -> Load<'a> {
-        let case = if self.kind.has_sessions() { case } else { &UNTOUCHED };
-        Load::new(case.method, case.path, connections, requests).cookies(case.cookies)
-    }
-
     /// Sends requests until it is known how many take that long, which also warms the server up.
     fn requests(&mut self, case: &Case<'_>, connections: usize, time: Duration) -> Result<usize> {
         let mut requests = connections;
         loop {
-            let outcome = self.load(case, connections, requests).run(self.server.address(), &mut self.browsers)?;
+            let outcome = case.load(connections, requests).run(self.server.address(), &mut self.browsers)?;
             if outcome.taken() * 4 > time {
                 let fitting = outcome.rate() * time.as_secs_f64();
                 return Ok((fitting as usize).max(connections));
@@ -171,7 +174,7 @@ pub fn measure(
     let mut figures: Vec<Vec<[f64; 6]>> = vec![Vec::new(); subjects.len()];
     for _ in 0..plan.rounds {
         for ((subject, requests), figures) in subjects.iter_mut().zip(&counts).zip(&mut figures) {
-            let load = subject.load(case, connections, *requests);
+            let load = case.load(connections, *requests);
             let (counted, used) = (count()?, subject.server.cpu_time()?);
             let outcome = load.run(subject.server.address(), &mut subject.browsers);
             let outcome = outcome.with_context(|| format!("{}, {}", subject.kind.name, case.name))?;

@@ -19,9 +19,9 @@ const ADDED: [(&str, u64); 8] = [
     ("read", 5),
     ("write", 8),
     ("write what is so", 8),
-    ("increment", 13),
-    ("update", 12),
-    ("new session", 19),
+    ("increment", 11),
+    ("update", 11),
+    ("new session", 17),
 ];
 
 #[test]

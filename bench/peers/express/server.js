@@ -1,7 +1,7 @@
 'use strict';
-// Express with express-session and one of its stores, or without sessions: `node server.js NAME`, where NAME is `express`,
-// `memory`, `connect-mongo` or `connect-mongodb-session`. It has the routes of the other peers, and keeps its sessions in the
-// database that STORE names.
+// Express with express-session and one of its stores, or without sessions, where it counts for all together: `node server.js NAME`,
+// where NAME is `express`, `memory`, `connect-mongo` or `connect-mongodb-session`. It has the routes of the other peers, and
+// keeps its sessions in the database that STORE names.
 
 const express = require('express');
 const session = require('express-session');
@@ -23,7 +23,9 @@ const app = express();
 app.disable('x-powered-by');
 app.set('etag', false);
 
-if (NAME !== 'express') {
+if (NAME === 'express') {
+  app.request.session = {};
+} else {
   // That its store in memory is not for production is what it warns of here.
   if (NAME === 'memory') console.warn = () => {};
   app.use(session({ store: STORES[NAME](), secret: 'keyboard cat', resave: false, saveUninitialized: false }));

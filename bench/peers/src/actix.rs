@@ -7,11 +7,17 @@ use actix_web::web::{get, post};
 use actix_web::{App, Error, HttpServer};
 use anyhow::{Context as _, Result};
 
+use crate::bare;
 use crate::serving::announce;
 
 pub(crate) fn serve_bare() -> Result<()> {
     actix_web::rt::System::new().block_on(async {
-        let server = HttpServer::new(|| App::new().route("/", get().to(async || "ok")));
+        let server = HttpServer::new(|| {
+            App::new()
+                .route("/", get().to(async || "ok"))
+                .route("/read", get().to(async || bare::read()))
+                .route("/incr", post().to(async || bare::incr()))
+        });
         let server = server.workers(1).bind(("127.0.0.1", 0))?;
         announce(*server.addrs().first().context("no address")?)?;
         Ok(server.run().await?)

@@ -1,8 +1,9 @@
 //! A server with another session layer, for comparison with Cloakroom's reference server: `peer NAME`.
 //!
-//! Each has the routes `GET /`, `GET /read`, `POST /incr`, `POST /ext/fill/{bytes}` and `GET /ext/length` of the reference
-//! server, binds a free port of 127.0.0.1, prints `listening on http://127.0.0.1:PORT`, and serves with one thread. Their
-//! settings are the ones they come with, but for a cookie that plain HTTP can carry and a lifetime of an hour.
+//! Each has the routes `GET /`, `GET /read` and `POST /incr` of the reference server, and those with sessions in memory
+//! `POST /ext/fill/{bytes}` and `GET /ext/length` too. It binds a free port of 127.0.0.1, prints
+//! `listening on http://127.0.0.1:PORT`, and serves with one thread. Their settings are the ones they come with, but for a cookie
+//! that plain HTTP can carry and a lifetime of an hour.
 
 mod actix;
 mod axum_sessions;

@@ -17,7 +17,8 @@ pub(crate) fn costs(plan: &Plan, cpus: &Cpus) -> Result<Section> {
         "Each server is a process with one worker thread. {} connections send the next request when the last one is answered, so \
          the server is always busy. *CPU* is the processor time of the server's process for a request, in user space and kernel, \
          by the kernel's own figures. *To axum* is the ratio to axum without sessions, *the sessions* what a request costs more \
-         than with the same framework without sessions; both are computed within each round. The servers take turns in {} \
+         than with the same framework without sessions; both are computed within each round. Those without sessions are sent the \
+         same requests, with cookies of which they know nothing, and count one number for all. The servers take turns in {} \
          rounds; what is told are medians. {}\n\n\
          *Untouched*: the handler does not look at the session. *Read*: it reads a number. *Increment*: it adds one; Cloakroom's \
          never loses one, the others read and write. *New session*: an increment without a cookie. Cloakroom's cookies are \

@@ -8,6 +8,13 @@ pub struct Jar {
 }
 
 impl Jar {
+    /// With one cookie that is none of the server's, as long as one of Cloakroom's.
+    pub fn foreign() -> Jar {
+        let mut jar = Jar::default();
+        jar.set(&format!("sid=s%3A{}.{}", "i".repeat(43), "s".repeat(43)));
+        jar
+    }
+
     /// Keeps the cookie of a Set-Cookie line, in the place of an older one of its name.
     pub(crate) fn set(&mut self, line: &str) {
         let pair = line.split(';').next().unwrap_or_default();

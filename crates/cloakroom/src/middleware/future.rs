@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 
 use super::answer;
 use super::load::Slot;
-use crate::session::{CookieDue, Session, SessionError};
+use crate::session::{Closing, CookieDue, Session, SessionError};
 
 pin_project! {
     /// The response of a [`SessionService`](super::SessionService).
@@ -85,9 +85,16 @@ where
             }
         };
         let Some(session) = this.slot.leave() else { return Poll::Ready(Ok(response)) };
-        if !session.begin_closing(*this.has_waited) {
-            answer::untouched(response.headers_mut());
-            return Poll::Ready(Ok(response));
+        match session.begin_closing(*this.has_waited) {
+            Closing::Nothing => {
+                answer::untouched(response.headers_mut());
+                return Poll::Ready(Ok(response));
+            }
+            Closing::Ticket => {
+                let due = Ok(session.cookie_due());
+                return Poll::Ready(Ok(answer::after_commit(this.slot.config(), session, due, response)));
+            }
+            Closing::Write => {}
         }
         let mut writing: Writing = Box::pin(session.clone().commit());
         match writing.as_mut().poll(cx) {

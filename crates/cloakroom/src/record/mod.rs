@@ -59,14 +59,14 @@ impl Record {
     /// An anonymous session without data that begins at `now`.
     pub fn new(now: Timestamp, idle_end: Timestamp, absolute_end: Timestamp) -> Record {
         Record {
-            data: Arc::default(),
+            data: Data::none(),
             user: None,
             created: now,
             seen: now,
             idle_end,
             absolute_end,
             lifetime: Lifetime::default(),
-            metadata: Arc::default(),
+            metadata: Data::none(),
         }
     }
 

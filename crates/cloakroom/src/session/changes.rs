@@ -14,7 +14,9 @@ const LONGEST_NUMBER: usize = 20;
 /// The changes of a request that are not known to be stored.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
-    /// Being written, until the store answers. Shared with who writes it.
+    /// A write is under way.
+    is_under_way: bool,
+    /// Being written, until the store answers; none while there is nothing. Shared with who writes it.
     in_flight: Option<Arc<Intent>>,
     /// To be written; none while there is nothing, as in most requests.
     pending: Option<Arc<Intent>>,
@@ -161,21 +163,29 @@ impl Changes {
 
     /// From now on what was pending is being written.
     pub(super) fn depart(&mut self) {
-        self.in_flight = Some(self.pending.take().unwrap_or_default());
+        self.is_under_way = true;
+        self.in_flight = self.pending.take();
     }
 
-    /// What is being written.
+    /// Whether anything is being written, be it only what was never pending.
+    pub(super) fn is_under_way(&self) -> bool {
+        self.is_under_way
+    }
+
+    /// What is being written of that which was pending.
     pub(super) fn departed(&self) -> Option<&Intent> {
         self.in_flight.as_deref()
     }
 
     /// It is written, or given up.
     pub(super) fn arrived(&mut self) {
+        self.is_under_way = false;
         self.in_flight = None;
     }
 
     /// It is not written: all of it is pending again, with what has come since.
     pub(super) fn came_back(&mut self) -> Result<(), WrongType> {
+        self.is_under_way = false;
         let Some(before) = self.in_flight.take() else { return Ok(()) };
         match self.pending.replace(before) {
             Some(since) => self.pending().then(Arc::unwrap_or_clone(since)),

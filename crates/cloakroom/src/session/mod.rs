@@ -38,7 +38,7 @@ pub(crate) use limit::Limit;
 pub(crate) use policy::{Policy, Renewal};
 pub(crate) use queue::Queues;
 pub(crate) use settings::Settings;
-pub(crate) use state::Noted;
+pub(crate) use state::{Closing, Noted};
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -193,11 +193,9 @@ impl Session {
     /// [`WrongType`](SessionErrorKind::WrongType) and [`TooLarge`](SessionErrorKind::TooLarge) as [`add`](Session::add), [`Gone`](SessionErrorKind::Gone) if the session
     /// has ended meanwhile, [`Store`](SessionErrorKind::Store) if the store fails.
     pub async fn increment(&self, key: impl AsRef<str>, by: i64) -> Result<i64, SessionError> {
-        let key: Arc<str> = key.as_ref().into();
-        check_name(&key)?;
-        let number =
-            boxed(self.0.write(Own::Add { key: key.clone(), by })).await.map_err(|error| error.of_key(&key))?;
-        number.ok_or_else(|| SessionError::new(SessionErrorKind::WrongType).of_key(&key))
+        let key = key.as_ref();
+        check_name(key)?;
+        boxed(self.0.add(key, by)).await.map_err(|error| error.of_key(key))
     }
 
     /// Replaces the value of a key by what `f` makes of it, at once, and gives the new value.
@@ -281,7 +279,7 @@ impl Session {
     /// [`Gone`](SessionErrorKind::Gone) if the session has ended meanwhile, [`Store`](SessionErrorKind::Store) if the
     /// store fails.
     pub async fn save(&self) -> Result<(), SessionError> {
-        boxed(self.0.write(Own::Nothing)).await.map(drop)
+        boxed(self.0.write(Own::Nothing)).await
     }
 
     /// Gives the session a new id, now; the data stays, the old id is dead. Express calls it regenerate, but that loses
@@ -438,20 +436,20 @@ impl Session {
         &self.0.patience
     }
 
-    /// The handler has answered: from now on nothing more may wait for the commit. Tells whether there has to be one.
+    /// The handler has answered: from now on nothing more may wait for the commit. Tells what is left to do.
     ///
     /// Where the handler has never waited, what is due now was due when the session was loaded: to ask the system for the time
     /// takes longer than most of what else is done here.
-    pub(crate) fn begin_closing(&self, has_waited: bool) -> bool {
+    pub(crate) fn begin_closing(&self, has_waited: bool) -> Closing {
         // Where nobody else holds it, nobody will.
         let is_alone = Arc::strong_count(&self.0) == 1;
         self.0.is_alone.store(is_alone, Ordering::Relaxed);
         let now = (has_waited || self.0.settings.clock.is_manual()).then(|| self.now());
-        let is_dirty = self.0.state().begin_closing(!is_alone, now);
-        if !is_dirty {
+        let closing = self.0.state().begin_closing(!is_alone, now);
+        if closing != Closing::Write {
             self.0.patience.begin_anew_each_time();
         }
-        is_dirty
+        closing
     }
 
     /// Writes what is pending, for the last time. Tells what the response has to say about the session cookie.
@@ -463,7 +461,7 @@ impl Session {
             CookieDue::of(&state)
         };
         self.0.patience.begin_anew_each_time();
-        outcome.map(|_| due)
+        outcome.map(|()| due)
     }
 
     /// Whether the session was to be destroyed, and lives on under another id.

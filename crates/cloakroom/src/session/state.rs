@@ -84,6 +84,17 @@ pub(crate) enum TicketDue {
     Remove,
 }
 
+/// What the end of a request leaves to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Closing {
+    /// Nothing: the response leaves as it is.
+    Nothing,
+    /// All is written, and the response has to speak of the ticket, or of a log-out.
+    Ticket,
+    /// There is something to write, or to wait for.
+    Write,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     Open,
@@ -231,7 +242,7 @@ impl State {
         self.live.as_ref().map(|live| &*live.record.data)
     }
 
-    /// Whether there is anything to write, or being written, a touch that is due among it, or a ticket to speak of.
+    /// Whether there is anything to write, or being written, a touch that is due among it.
     fn is_dirty(&self, now: Option<Timestamp>) -> bool {
         let touch_is_due = || {
             self.live.as_ref().is_some_and(|live| {
@@ -241,11 +252,9 @@ impl State {
         };
         self.phase == Phase::Unknown
             || self.refused
-            || self.logged_out
             || self.doomed.is_some()
             || self.changes.is_anything_pending()
-            || self.changes.departed().is_some()
-            || self.ticket != TicketDue::None
+            || self.changes.is_under_way()
             || touch_is_due()
     }
 
@@ -258,10 +267,14 @@ impl State {
     pub(crate) fn set(&mut self, key: &str, value: Value) -> Result<(), SessionError> {
         self.check_open()?;
         self.check(key, &value)?;
-        // A key that is there already need not be copied.
-        let key = self.stored().and_then(|data| data.key(key)).cloned().unwrap_or_else(|| key.into());
+        let key = self.shared(key);
         self.changes.pending().patch.set(key, value);
         Ok(())
+    }
+
+    /// A key that is there already need not be copied.
+    fn shared(&self, key: &str) -> Arc<str> {
+        self.stored().and_then(|data| data.key(key)).cloned().unwrap_or_else(|| key.into())
     }
 
     pub(crate) fn unset(&mut self, key: &str) -> Result<(), SessionError> {
@@ -370,7 +383,7 @@ impl State {
             self.metadata_of_ended = Some(record.metadata);
             self.doomed = Some(Box::new(Doomed { key, handle, user: record.user }));
         }
-        self.doomed_in_flight |= self.changes.departed().is_some();
+        self.doomed_in_flight |= self.changes.is_under_way();
         self.changes.drop_pending();
         if self.ticket == TicketDue::Issue {
             self.ticket = TicketDue::None;
@@ -378,11 +391,11 @@ impl State {
         Ok(())
     }
 
-    /// From now on nothing more may wait for the commit. Tells whether there has to be one. `now` is none where next to no time
-    /// has passed since the session is known.
+    /// From now on nothing more may wait for the commit. Tells what is left to do. `now` is none where next to no time has passed
+    /// since the session is known.
     ///
     /// Where nobody is left to read it, the data is given up: if the store shares it, it need not be copied to be changed.
-    pub(crate) fn begin_closing(&mut self, is_read: bool, now: Option<Timestamp>) -> bool {
+    pub(crate) fn begin_closing(&mut self, is_read: bool, now: Option<Timestamp>) -> Closing {
         let is_dirty = self.is_dirty(now);
         if let Some(live) = self.live.as_mut().filter(|_| is_dirty && !is_read) {
             live.record.data = Data::none();
@@ -391,7 +404,11 @@ impl State {
         if self.phase == Phase::Open {
             self.phase = if is_dirty { Phase::Closing } else { Phase::Closed };
         }
-        is_dirty
+        match (is_dirty, self.ticket) {
+            (true, _) => Closing::Write,
+            (false, TicketDue::None) if !self.logged_out => Closing::Nothing,
+            (false, _) => Closing::Ticket,
+        }
     }
 
     /// From now on nothing may wait for a commit, since there is none to come. What still does so is given up: nobody is to
@@ -438,13 +455,13 @@ impl State {
         if size <= before { Ok(()) } else { Err(SessionError::new(Kind::TooLarge).of_key(key)) }
     }
 
-    /// That the store can keep this key with a number added to it.
-    pub(crate) fn check_sum(&self, key: &str, by: i64) -> Result<(), SessionError> {
+    /// An addition to a key, if the store can keep that with the number that is expected.
+    pub(crate) fn adding(&self, key: &str, by: i64) -> Result<Own, SessionError> {
         // What can't be added to here may be different in the store, which has the last word.
-        match sum(self.value(key)?.as_ref(), by) {
-            Ok(number) => self.check(key, &Value::from(number)),
-            Err(_) => Ok(()),
+        if let Ok(number) = sum(self.value(key)?.as_ref(), by) {
+            self.check(key, &Value::from(number))?;
         }
+        Ok(Own::Add { key: self.shared(key), by })
     }
 
     // Writing
@@ -469,10 +486,18 @@ impl State {
         }
     }
 
+    /// What is pending, with `own`: shared with what stays behind to come back, until something is added for this write alone.
+    fn to_write(&self, own: &Own) -> Result<Arc<Intent>, SessionError> {
+        let mut intent = self.changes.to_write();
+        if !matches!(own, Own::Nothing | Own::Begin) {
+            own.add_to(&mut Arc::make_mut(&mut intent).patch)?;
+        }
+        Ok(intent)
+    }
+
     fn begin_create(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
-        let pending = self.changes.to_write();
-        let mut patch = pending.patch.clone();
-        own.add_to(&mut patch)?;
+        let mut intent = self.to_write(own)?;
+        let patch = &intent.patch;
         if self.superseded && patch.user.is_none() {
             return Ok(if patch.changes_data() { Step::Gone } else { Step::Nothing });
         }
@@ -486,25 +511,21 @@ impl State {
         if self.phase == Phase::Closed {
             return Err(SessionError::new(Kind::Closed));
         }
-        if let Some(proof) = &pending.proof {
-            proof.note(&mut patch, now);
+        if let Some(proof) = intent.proof.clone() {
+            proof.note(&mut Arc::make_mut(&mut intent).patch, now);
         }
         for (key, value) in self.noted.iter().flat_map(|noted| noted.iter()) {
-            patch.set_metadata(*key, value.clone());
+            Arc::make_mut(&mut intent).patch.set_metadata(*key, value.clone());
         }
-        let mut record = self.policy.new_record(pending.remember, now);
-        patch.apply_to(&mut record, now)?;
+        let mut record = self.policy.new_record(intent.remember, now);
+        intent.patch.apply_to(&mut record, now)?;
         self.changes.depart();
         Ok(Step::Create(record))
     }
 
     fn begin_change(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
         let Some(live) = &self.live else { return Ok(Step::Nothing) };
-        // Shared with what stays behind to come back, until something is added to it for this write alone.
-        let mut intent = self.changes.to_write();
-        if !matches!(own, Own::Nothing) {
-            own.add_to(&mut Arc::make_mut(&mut intent).patch)?;
-        }
+        let mut intent = self.to_write(own)?;
         if intent.renews() {
             let Intent { patch, remember, .. } = Arc::make_mut(&mut intent);
             self.policy.renew(patch, &live.record, *remember, now);

@@ -166,7 +166,7 @@ fn after_a_failed_write_nothing_is_certain() {
     state.failed();
     assert_eq!(state.begin(&Own::Nothing, NOW).unwrap_err().kind(), Kind::Unknown);
     assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Unknown);
-    assert!(state.begin_closing(true, Some(NOW)));
+    assert_eq!(state.begin_closing(true, Some(NOW)), Closing::Write);
 }
 
 #[test]
@@ -264,7 +264,7 @@ fn a_key_that_the_store_can_not_keep_is_refused_and_is_never_there() {
     assert_eq!(kind(state.set("a\0", Value::from(1))), Kind::KeyRefused);
     assert_eq!(kind(state.set("a", inside)), Kind::KeyRefused);
     assert_eq!(kind(state.add("cookie", 1)), Kind::KeyRefused);
-    assert_eq!(kind(state.check_sum("cookie", 1)), Kind::KeyRefused);
+    assert_eq!(kind(state.adding("cookie", 1).map(drop)), Kind::KeyRefused);
     state.unset("cookie").unwrap();
-    assert!(!state.begin_closing(true, Some(NOW)), "nothing is left to write");
+    assert_eq!(state.begin_closing(true, Some(NOW)), Closing::Nothing, "nothing is left to write");
 }

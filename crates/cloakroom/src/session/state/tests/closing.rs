@@ -4,17 +4,21 @@ use super::*;
 
 #[test]
 fn a_request_that_has_nothing_to_say_needs_no_commit() {
-    assert!(!found().begin_closing(true, Some(NOW)));
-    assert!(!State::empty(POLICY, false).begin_closing(true, Some(NOW)));
-    assert!(!State::empty(POLICY, true).begin_closing(true, Some(NOW)));
-    assert!(!State::read_only(POLICY).begin_closing(true, Some(NOW)));
+    assert_eq!(found().begin_closing(true, Some(NOW)), Closing::Nothing);
+    assert_eq!(State::empty(POLICY, false).begin_closing(true, Some(NOW)), Closing::Nothing);
+    assert_eq!(State::empty(POLICY, true).begin_closing(true, Some(NOW)), Closing::Nothing);
+    assert_eq!(State::read_only(POLICY).begin_closing(true, Some(NOW)), Closing::Nothing);
     let mut state = found();
     state.begin_closing(true, Some(NOW));
     assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Closed);
     let mut written = found();
     written.set("a", Value::from(1)).unwrap();
     carry_out(&mut written, NOW);
-    assert!(!written.begin_closing(true, Some(NOW)), "all is written, and the browser knows the id");
+    assert_eq!(
+        written.begin_closing(true, Some(NOW)),
+        Closing::Nothing,
+        "all is written, and the browser knows the id"
+    );
 }
 
 #[test]
@@ -23,7 +27,7 @@ fn data_that_nobody_is_left_to_read_is_shared_no_more_when_the_store_changes_it(
         let stored = record();
         let mut state = found_as(stored.clone());
         state.set("a", Value::from(1)).unwrap();
-        assert!(state.begin_closing(is_read, Some(NOW)));
+        assert_eq!(state.begin_closing(is_read, Some(NOW)), Closing::Write);
         assert_eq!(Arc::strong_count(&stored.data) > 1, is_read);
         let step = begin(&mut state, NOW);
         assert!(matches!(&step, Step::Apply { intent, .. } if intent.patch.changes().len() == 1), "{step:?}");
@@ -37,25 +41,25 @@ fn data_that_nobody_is_left_to_read_is_shared_no_more_when_the_store_changes_it(
 fn each_thing_to_say_is_alone_reason_for_a_commit() {
     let mut pending = found();
     pending.set("a", Value::from(1)).unwrap();
-    assert!(pending.begin_closing(true, Some(NOW)));
+    assert_eq!(pending.begin_closing(true, Some(NOW)), Closing::Write);
     let mut under_way = found();
     under_way.set("a", Value::from(1)).unwrap();
     begin(&mut under_way, NOW);
-    assert!(under_way.begin_closing(true, Some(NOW)), "who asked for the write may not wait for it");
+    assert_eq!(under_way.begin_closing(true, Some(NOW)), Closing::Write, "who asked for the write may not wait for it");
     let mut doomed = found();
     doomed.destroy().unwrap();
-    assert!(doomed.begin_closing(true, Some(NOW)));
+    assert_eq!(doomed.begin_closing(true, Some(NOW)), Closing::Write);
     let mut refused = State::empty(POLICY, true);
     refused.destroy().unwrap();
-    assert!(refused.begin_closing(true, Some(NOW)));
+    assert_eq!(refused.begin_closing(true, Some(NOW)), Closing::Write);
     let mut rotated = found();
     rotated.rotate().unwrap();
     carry_out(&mut rotated, NOW);
-    assert!(rotated.begin_closing(true, Some(NOW)), "the browser is to learn of the new id");
+    assert_eq!(rotated.begin_closing(true, Some(NOW)), Closing::Ticket, "the browser is to learn of the new id");
     let mut destroyed = found();
     destroyed.destroy().unwrap();
     destroyed.destroyed(true);
-    assert!(destroyed.begin_closing(true, Some(NOW)), "the ticket is to be taken back");
+    assert_eq!(destroyed.begin_closing(true, Some(NOW)), Closing::Ticket, "the ticket is to be taken back");
     for mut state in [pending, under_way, doomed, refused, rotated, destroyed] {
         assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Closed);
     }
@@ -64,21 +68,21 @@ fn each_thing_to_say_is_alone_reason_for_a_commit() {
 #[test]
 fn a_touch_that_is_due_is_reason_for_a_commit_until_it_is_written_or_left_to_others() {
     let later = NOW + HOUR / 2;
-    assert!(found().begin_closing(true, Some(later)));
+    assert_eq!(found().begin_closing(true, Some(later)), Closing::Write);
     let found_at = |now| {
         let found = Found { record: record(), token: Token::version(1), handle: Handle::new("handle") };
         State::found(POLICY, StoreKey::generate().unwrap(), found, false, now)
     };
-    assert!(found_at(later).begin_closing(true, None), "no time has passed since");
-    assert!(!found_at(NOW).begin_closing(true, None));
+    assert_eq!(found_at(later).begin_closing(true, None), Closing::Write, "no time has passed since");
+    assert_eq!(found_at(NOW).begin_closing(true, None), Closing::Nothing);
     let mut written = found();
     written.set("a", Value::from(1)).unwrap();
     carry_out(&mut written, later);
-    assert!(!written.begin_closing(true, Some(later)), "the write has touched as well");
+    assert_eq!(written.begin_closing(true, Some(later)), Closing::Nothing, "the write has touched as well");
     let mut left = found();
     left.touch_no_more();
     assert!(matches!(begin(&mut left, later), Step::Nothing));
-    assert!(!left.begin_closing(true, Some(later)));
+    assert_eq!(left.begin_closing(true, Some(later)), Closing::Nothing);
 }
 
 #[test]

@@ -27,9 +27,9 @@ fn what_is_too_large_already_may_shrink_but_not_grow() {
 #[test]
 fn a_number_that_is_added_to_counts_by_its_sum_and_where_it_is_none_the_store_decides() {
     let key = "k".repeat(96);
-    assert!(found().check_sum(&key, 10).is_ok());
-    assert_eq!(found().check_sum(&key, 100).unwrap_err().kind(), Kind::TooLarge);
+    assert!(found().adding(&key, 10).is_ok());
+    assert_eq!(found().adding(&key, 100).unwrap_err().kind(), Kind::TooLarge);
     let mut state = found();
     state.set("text", Value::serialize("x").unwrap()).unwrap();
-    assert!(state.check_sum("text", 1).is_ok());
+    assert!(state.adding("text", 1).is_ok());
 }

@@ -78,7 +78,7 @@ fn a_ticket_of_an_older_key_is_issued_anew_once_with_the_next_write() {
     let found = Found { record: record(), token: Token::version(1), handle: Handle::new("handle") };
     let mut state = State::found(POLICY, StoreKey::generate().unwrap(), found, true, NOW);
     assert_eq!(state.ticket_due(), TicketDue::None, "a request that writes nothing sets no cookie");
-    assert!(!state.begin_closing(true, Some(NOW)));
+    assert_eq!(state.begin_closing(true, Some(NOW)), Closing::Nothing);
     state.phase = Phase::Open;
     state.set("a", Value::from(1)).unwrap();
     carry_out(&mut state, NOW);
