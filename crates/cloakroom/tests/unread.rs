@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
@@ -12,7 +13,7 @@ use axum::extract::{Path, Request};
 use axum::routing::get;
 use cloakroom::cookie::KeyRing;
 use cloakroom::testing::Browser;
-use cloakroom::{ClearSiteData, Session, UnreadSession};
+use cloakroom::{ClearSiteData, Session, SessionErrorKind, UnreadSession};
 use http::StatusCode;
 
 use support::{HOUR, MINUTE, Result, SECRET, Site, logged_in, visitor};
@@ -55,6 +56,30 @@ fn routes() -> Router {
         .route("/unread/write-then-read", get(write_then_read))
         .route("/unread/both", get(both))
         .route("/unread/out-and-on", get(out_and_on))
+}
+
+/// No commit is to come that would write what is only noted.
+#[tokio::test]
+async fn who_reads_it_after_the_response_has_left_can_change_only_what_is_written_at_once() {
+    let kept = Arc::new(Mutex::new(None));
+    let keep = kept.clone();
+    let handler = move |session: UnreadSession| {
+        keep.lock().unwrap().replace(session);
+        std::future::ready("kept")
+    };
+    let site = Site::new(routes().route("/keep", get(handler)));
+    let kept_of = async |mut browser: Browser| {
+        site.get(&mut browser, "/keep").await;
+        let session = kept.lock().unwrap().take();
+        session.unwrap().read().await.unwrap()
+    };
+    let known = kept_of(visitor(&site).await).await;
+    assert_eq!(known.insert("a", 1).unwrap_err().kind(), SessionErrorKind::Closed);
+    assert_eq!(known.get::<i64>("n").unwrap(), Some(1));
+    assert_eq!(known.increment("n", 1).await.unwrap(), 2);
+    let stranger = kept_of(Browser::new()).await;
+    assert_eq!(stranger.insert("a", 1).unwrap_err().kind(), SessionErrorKind::Closed);
+    assert_eq!(stranger.increment("n", 1).await.unwrap_err().kind(), SessionErrorKind::Closed, "nobody has its id");
 }
 
 #[tokio::test]

@@ -18,8 +18,16 @@ const WORDS: usize = 14;
 /// A cookie's value, and zeros.
 type Padded = [u64; WORDS];
 
-/// Some of the tickets that a layer has verified, each in the one place that it can have.
-pub(super) struct VerifiedTickets(Box<[Mutex<Option<Verified>>]>);
+/// Some of the tickets that a layer has verified, each in the one place that it can have. Who is verified twice, and nobody else
+/// between, takes it from another: where many come by once, none of them is worth remembering.
+pub(super) struct VerifiedTickets(Box<[Mutex<Place>]>);
+
+#[derive(Default)]
+struct Place {
+    known: Option<Verified>,
+    /// Some characters of the one that was verified last and not remembered.
+    passed: u64,
+}
 
 struct Verified {
     value: Padded,
@@ -37,21 +45,25 @@ impl VerifiedTickets {
         let value = padded(raw)?;
         // Where somebody else looks at the same place, to verify is quicker than to wait.
         let place = self.place(&value).try_lock().ok()?;
-        let known = place.as_ref().filter(|known| are_equal(&known.value, &value))?;
+        let known = place.known.as_ref().filter(|known| are_equal(&known.value, &value))?;
         Some((known.key.clone(), known.key_number))
     }
 
-    /// Remembers a ticket that was verified, in the place of another one.
+    /// Remembers a ticket that was verified, if its place is free or it was verified before.
     pub(super) fn insert(&self, raw: &[u8], key: StoreKey, key_number: usize) {
         let Some(value) = padded(raw) else { return };
         if let Ok(mut place) = self.place(&value).try_lock() {
-            *place = Some(Verified { value, key, key_number });
+            let [_, some, ..] = value;
+            if place.known.is_none() || place.passed == some {
+                place.known = Some(Verified { value, key, key_number });
+            }
+            place.passed = some;
         }
     }
 
     /// By the first characters of the id, behind the four of `s%3A`. Only tickets that were verified are ever put there, so nobody chooses
     /// them.
-    fn place(&self, value: &Padded) -> &Mutex<Option<Verified>> {
+    fn place(&self, value: &Padded) -> &Mutex<Place> {
         let [first, ..] = value;
         let first = (first >> 32) as u32;
         // Spreads what is random in six bits of each character over the bits that count.
@@ -111,7 +123,10 @@ mod tests {
         let tickets = VerifiedTickets::new();
         let of = |number: usize| format!("s%3Asame{number}.signature");
         for number in 0..10 {
-            tickets.insert(of(number).as_bytes(), key(&number.to_string()), number);
+            // The first time it goes past who is there.
+            for _ in 0..2 {
+                tickets.insert(of(number).as_bytes(), key(&number.to_string()), number);
+            }
             for other in 0..10 {
                 let known = (other == number).then(|| (key(&number.to_string()), number));
                 assert_eq!(tickets.get(of(other).as_bytes()), known);

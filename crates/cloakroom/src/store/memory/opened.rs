@@ -9,13 +9,23 @@ use crate::record::{Handle, Record, SessionId};
 
 /// Records that were unpacked, and their handles: the next load of the same one copies nothing, and the next write packs nothing.
 ///
-/// A record has one place here, which it shares with others: who comes takes it.
+/// A record has one place here, which it shares with others: who is loaded twice, and nobody else between, takes it. Where many
+/// come by once, that spares all of them the closing of what another one has left open, which lies far away in memory.
 #[derive(Default)]
 pub(super) struct Opened {
-    places: Vec<Option<(At, Open)>>,
+    places: Vec<Place>,
     handles: Handles,
     common: Common,
     scratch: Vec<u8>,
+}
+
+#[derive(Default)]
+struct Place {
+    /// The hash of the id whose record is open: that it is another's is seen without a look at its slot.
+    hash: u64,
+    open: Option<(At, Open)>,
+    /// Whose record was loaded last of those that are not open.
+    passed: Option<At>,
 }
 
 pub(super) struct Open {
@@ -34,27 +44,57 @@ impl Opened {
         Opened { handles, ..Opened::default() }
     }
 
-    /// The record that is open in the place of this id, be it its own or another's.
+    /// Where the record of this id may be, if one is open that can be it.
     pub(super) fn in_place_of(&self, id: &SessionId) -> Option<At> {
-        self.places.get(place_of(id))?.as_ref().map(|(at, _)| *at)
+        let hash = spread(id);
+        let place = self.places.get(place_of(hash)).filter(|place| place.hash == hash)?;
+        place.open.as_ref().map(|(at, _)| *at)
     }
 
-    /// The record of this id, which is at this address.
-    pub(super) fn open(&mut self, id: &SessionId, at: At, slots: &mut Slots) -> &mut Open {
-        let place = place_of(id);
-        self.make_room(place, at, slots);
-        let unpack = || {
-            let slot = &slots[at];
-            let (handle, record) = (self.handles.of(slot.number), slot.record(&mut self.common));
-            (at, Open { handle, record, is_ahead: false })
-        };
-        &mut self.places[place].get_or_insert_with(unpack).1
+    /// The record of this id, which is at this address, and its handle. It is open from now on if nobody else's is, or if it is asked
+    /// for again.
+    pub(super) fn load(&mut self, id: &SessionId, at: At, slots: &mut Slots) -> (Record, Handle) {
+        self.places.resize_with(PLACES, Place::default);
+        let hash = spread(id);
+        let place = &mut self.places[place_of(hash)];
+        match &place.open {
+            Some((there, open)) if *there == at => return (open.record.clone(), open.handle.clone()),
+            Some(_) if place.passed != Some(at) => {
+                place.passed = Some(at);
+                return self.unpack(&slots[at]);
+            }
+            Some((other, _)) => {
+                let other = *other;
+                self.close(other, slots);
+            }
+            None => {}
+        }
+        let (record, handle) = self.unpack(&slots[at]);
+        let open = Open { handle: handle.clone(), record: record.clone(), is_ahead: false };
+        self.places[place_of(hash)] = Place { hash, open: Some((at, open)), passed: None };
+        (record, handle)
+    }
+
+    /// The record at this address, if it is open.
+    pub(super) fn of(&mut self, slot: &Slot, at: At) -> Option<&mut Open> {
+        let place = self.places.get_mut(place_of(spread(&slot.id)))?;
+        place.open.as_mut().filter(|(there, _)| *there == at).map(|(_, open)| open)
+    }
+
+    /// A record that is not open, and its handle.
+    fn unpack(&mut self, slot: &Slot) -> (Record, Handle) {
+        (slot.record(&mut self.common), self.handles.of(slot.number))
+    }
+
+    /// A record that is not open, to be changed and packed again.
+    pub(super) fn record(&mut self, slot: &Slot) -> Record {
+        slot.record(&mut self.common)
     }
 
     /// Lets the slot of a record have what was written, if it is open, and forgets it.
     pub(super) fn close(&mut self, at: At, slots: &mut Slots) {
-        let place = self.places.get_mut(place_of(&slots[at].id));
-        let open = place.and_then(|place| place.take_if(|(there, _)| *there == at));
+        let place = self.places.get_mut(place_of(spread(&slots[at].id)));
+        let open = place.and_then(|place| place.open.take_if(|(there, _)| *there == at));
         if let Some((_, open)) = open.filter(|(_, open)| open.is_ahead) {
             slots[at].body.keep(&open.record, &mut self.scratch);
         }
@@ -62,7 +102,9 @@ impl Opened {
 
     /// Lets all slots have what was written.
     pub(super) fn settle(&mut self, slots: &mut Slots) {
-        for (at, open) in self.places.iter_mut().flatten().filter(|(_, open)| open.is_ahead) {
+        for (at, open) in
+            self.places.iter_mut().filter_map(|place| place.open.as_mut()).filter(|(_, open)| open.is_ahead)
+        {
             slots[*at].body.keep(&open.record, &mut self.scratch);
             open.is_ahead = false;
         }
@@ -73,30 +115,13 @@ impl Opened {
         slot.body.keep(record, &mut self.scratch);
     }
 
-    /// The times of a slot have changed, which may be open.
-    pub(super) fn set_times(&mut self, at: At, slot: &Slot) {
-        let place = self.places.get_mut(place_of(&slot.id)).and_then(Option::as_mut);
-        if let Some((_, open)) = place.filter(|(there, _)| *there == at) {
-            open.record.set_times(slot.times);
-        }
-    }
-
     #[cfg(test)]
     pub(super) fn is_settled(&self) -> bool {
-        self.places.iter().flatten().all(|(_, open)| !open.is_ahead)
-    }
-
-    /// Closes what of others is open in the place of a record.
-    fn make_room(&mut self, place: usize, at: At, slots: &mut Slots) {
-        match self.places.get(place) {
-            Some(Some((other, _))) if *other != at => self.close(*other, slots),
-            Some(_) => {}
-            None => self.places.resize_with(PLACES, || None),
-        }
+        self.places.iter().filter_map(|place| place.open.as_ref()).all(|(_, open)| !open.is_ahead)
     }
 }
 
 /// By other characters of the hash than those that tell the shard and the chain.
-fn place_of(id: &SessionId) -> usize {
-    (spread(id) >> 52) as usize % PLACES
+fn place_of(hash: u64) -> usize {
+    (hash >> 52) as usize % PLACES
 }

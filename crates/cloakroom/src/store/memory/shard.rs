@@ -42,8 +42,8 @@ impl Shard {
 
     pub(super) fn find(&mut self, key: &StoreKey, now: Timestamp) -> Option<Found> {
         let at = self.live(key, now)?;
-        let open = self.opened.open(key.id(), at, &mut self.slots);
-        Some(Found::new(open.record.clone(), self.slots[at].token(), open.handle.clone()))
+        let (record, handle) = self.opened.load(key.id(), at, &mut self.slots);
+        Some(Found::new(record, self.slots[at].token(), handle))
     }
 
     pub(super) fn has(&self, key: &StoreKey) -> bool {
@@ -65,7 +65,7 @@ impl Shard {
         if !self.slots[at].allows(guard) {
             return Applied::Conflict;
         }
-        match self.change(key, at, patch, now) {
+        match self.change(at, patch, now) {
             Ok(written) => {
                 let token = || patch.changes_data().then(|| written.token.clone());
                 let slot = &self.slots[at];
@@ -89,7 +89,7 @@ impl Shard {
         if !self.slots[at].allows(guard) {
             return Err(Rotated::Conflict);
         }
-        let written = self.change(old, at, patch, now).map_err(|WrongType| Rotated::WrongType)?;
+        let written = self.change(at, patch, now).map_err(|WrongType| Rotated::WrongType)?;
         self.went.remember(old.clone(), new, now);
         let slot = self.take_out(at);
         self.hub.tell(|| News::Changed(Name::Handle(self.handle(&slot)), None));
@@ -201,10 +201,9 @@ impl Shard {
         self.slots.remove(at)
     }
 
-    fn change(&mut self, key: &StoreKey, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
+    fn change(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
         let before = Places::of(&self.slots[at]);
-        let written =
-            if patch.changes_data() { self.write(key, at, patch, now) } else { Ok(self.touch(at, patch, now)) };
+        let written = if patch.changes_data() { self.write(at, patch, now) } else { Ok(self.touch(at, patch, now)) };
         let after = Places::of(&self.slots[at]);
         if before != after {
             self.orders.leave(&mut self.slots, at, before);
@@ -217,25 +216,43 @@ impl Shard {
     fn touch(&mut self, at: At, patch: &Patch, now: Timestamp) -> Written {
         let slot = &mut self.slots[at];
         patch.apply_to_times(&mut slot.times, now);
-        self.opened.set_times(at, slot);
+        if let Some(open) = self.opened.of(slot, at) {
+            open.record.set_times(slot.times);
+        }
         Written::new(slot.token(), Numbers::new())
     }
 
-    fn write(&mut self, key: &StoreKey, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
-        let open = self.opened.open(key.id(), at, &mut self.slots);
-        let numbers = patch.apply_to(&mut open.record, now)?;
+    fn write(&mut self, at: At, patch: &Patch, now: Timestamp) -> Result<Written, WrongType> {
         let slot = &mut self.slots[at];
-        slot.times = open.record.times();
+        let mut unpacked = None;
+        let (record, numbers) = match self.opened.of(slot, at) {
+            Some(open) => {
+                let numbers = patch.apply_to(&mut open.record, now)?;
+                open.is_ahead = true;
+                (&open.record, numbers)
+            }
+            None => {
+                let record = unpacked.insert(self.opened.record(slot));
+                let numbers = patch.apply_to(record, now)?;
+                (&*record, numbers)
+            }
+        };
+        slot.times = record.times();
         slot.renew_token();
-        open.is_ahead = true;
-        // It is packed when another record comes in its place; but the orders and the index go by the user.
-        let user = open.record.user.as_ref().map(UserId::as_str);
-        if slot.body.user() != user {
+        let token = slot.token();
+        // What is open is packed when another record comes in its place; but the orders and the index go by the user.
+        let user = record.user.as_ref().map(UserId::as_str);
+        let is_other_user = slot.body.user() != user;
+        if is_other_user {
             self.users.remove(slot.body.user(), at);
             self.users.add(user, at);
-            self.opened.close(at, &mut self.slots);
         }
-        Ok(Written::new(self.slots[at].token(), numbers))
+        match unpacked {
+            Some(record) => self.opened.pack(&record, slot),
+            None if is_other_user => self.opened.close(at, &mut self.slots),
+            None => {}
+        }
+        Ok(Written::new(token, numbers))
     }
 }
 
@@ -274,6 +291,20 @@ mod tests {
         let (one, two) = (loaded(), loaded());
         assert_eq!(one, record);
         assert!(data(&one).iter().zip(data(&two)).all(|(one, two)| Arc::ptr_eq(one, two)));
+    }
+
+    #[test]
+    fn who_comes_by_once_closes_nobody_and_who_comes_twice_does() {
+        let (mut shard, count) = (Shard::default(), 5_000);
+        let mut record = Record::new(at(0), at(10), at(10));
+        record.data = Arc::new([("n", Value::from(1))].into_iter().collect());
+        (0..count).for_each(|number| drop(shard.create(&key(number), &record, number)));
+        let mut load = |number| shard.find(&key(number), at(1)).unwrap().record.data;
+        let open = load(0);
+        (1..count).for_each(|number| drop(load(number)));
+        assert!(Arc::ptr_eq(&open, &load(0)));
+        (1..count).for_each(|number| drop([load(number), load(number)]));
+        assert!(!Arc::ptr_eq(&open, &load(0)));
     }
 
     #[test]

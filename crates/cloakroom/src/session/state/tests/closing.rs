@@ -38,7 +38,7 @@ fn data_that_nobody_is_left_to_read_is_shared_no_more_when_the_store_changes_it(
 }
 
 #[test]
-fn each_thing_to_say_is_alone_reason_for_a_commit() {
+fn each_thing_to_write_is_reason_for_a_commit_and_what_is_only_to_be_said_is_not() {
     let mut pending = found();
     pending.set("a", Value::from(1)).unwrap();
     assert_eq!(pending.begin_closing(true, Some(NOW)), Closing::Write);
@@ -60,7 +60,10 @@ fn each_thing_to_say_is_alone_reason_for_a_commit() {
     destroyed.destroy().unwrap();
     destroyed.destroyed(true);
     assert_eq!(destroyed.begin_closing(true, Some(NOW)), Closing::Ticket, "the ticket is to be taken back");
-    for mut state in [pending, under_way, doomed, refused, rotated, destroyed] {
+    let mut logged_out = State::empty(POLICY, false);
+    logged_out.destroy().unwrap();
+    assert_eq!(logged_out.begin_closing(true, Some(NOW)), Closing::Ticket, "the browser may be told to clear its data");
+    for mut state in [pending, under_way, doomed, refused, rotated, destroyed, logged_out] {
         assert_eq!(state.set("a", Value::from(1)).unwrap_err().kind(), Kind::Closed);
     }
 }
