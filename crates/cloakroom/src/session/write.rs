@@ -32,23 +32,20 @@ enum Outcome {
 impl Inner {
     /// Writes what is pending, and `own` with it, within the deadline.
     pub(super) async fn write(&self, own: Own) -> Result<(), SessionError> {
-        self.write_what(|_| Ok(own)).await.map(drop)
+        self.write_what(|| Ok(own)).await.map(drop)
     }
 
     /// Adds to the integer of a key, and writes what is pending with it, within the deadline. Gives the new number.
     pub(super) async fn add(&self, key: &str, by: i64) -> Result<i64, SessionError> {
-        let number = self.write_what(|state| state.adding(key, by)).await?;
+        let number = self.write_what(|| self.state().adding(key, by)).await?;
         number.ok_or_else(|| SessionError::new(Kind::WrongType))
     }
 
-    /// Writes what is pending, and with it what `own` makes of the state when it is its turn.
-    async fn write_what(
-        &self,
-        own: impl FnOnce(&State) -> Result<Own, SessionError>,
-    ) -> Result<Option<i64>, SessionError> {
+    /// Writes what is pending, and with it what `own` gives when it is its turn.
+    async fn write_what(&self, own: impl FnOnce() -> Result<Own, SessionError>) -> Result<Option<i64>, SessionError> {
         let writing = pin!(async {
             let _turn = self.turn().await;
-            let own = own(&self.state())?;
+            let own = own()?;
             self.write_in_turn(&own).await
         });
         match self.patience.wait_for(writing).await {

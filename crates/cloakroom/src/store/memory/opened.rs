@@ -51,11 +51,10 @@ impl Opened {
         place.open.as_ref().map(|(at, _)| *at)
     }
 
-    /// The record of this id, which is at this address, and its handle. It is open from now on if nobody else's is, or if it is asked
-    /// for again.
-    pub(super) fn load(&mut self, id: &SessionId, at: At, slots: &mut Slots) -> (Record, Handle) {
+    /// The record at this address, and its handle. It is open from now on if nobody else's is, or if it is asked for again.
+    pub(super) fn load(&mut self, at: At, slots: &mut Slots) -> (Record, Handle) {
         self.places.resize_with(PLACES, Place::default);
-        let hash = spread(id);
+        let hash = spread(&slots[at].id);
         let place = &mut self.places[place_of(hash)];
         match &place.open {
             Some((there, open)) if *there == at => return (open.record.clone(), open.handle.clone()),
@@ -83,7 +82,7 @@ impl Opened {
 
     /// A record that is not open, and its handle.
     fn unpack(&mut self, slot: &Slot) -> (Record, Handle) {
-        (slot.record(&mut self.common), self.handles.of(slot.number))
+        (self.record(slot), self.handles.of(slot.number))
     }
 
     /// A record that is not open, to be changed and packed again.

@@ -42,7 +42,7 @@ impl Shard {
 
     pub(super) fn find(&mut self, key: &StoreKey, now: Timestamp) -> Option<Found> {
         let at = self.live(key, now)?;
-        let (record, handle) = self.opened.load(key.id(), at, &mut self.slots);
+        let (record, handle) = self.opened.load(at, &mut self.slots);
         Some(Found::new(record, self.slots[at].token(), handle))
     }
 
