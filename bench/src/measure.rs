@@ -125,11 +125,14 @@ impl Subject {
         Ok(())
     }
 
-    /// Sends requests until it is known how many take that long, which also warms the server up.
+    /// Sends requests until it is known how many take that long. Every browser comes once before that, so that the server is warm:
+    /// what it loads from a database only once is no part of the figures, nor of this one.
     fn requests(&mut self, case: &Case<'_>, connections: usize, time: Duration) -> Result<usize> {
-        let mut requests = connections;
+        let address = self.server.address();
+        let mut requests = connections.max(self.browsers.len());
+        case.load(connections, requests).run(address, &mut self.browsers)?;
         loop {
-            let outcome = case.load(connections, requests).run(self.server.address(), &mut self.browsers)?;
+            let outcome = case.load(connections, requests).run(address, &mut self.browsers)?;
             if outcome.taken() * 4 > time {
                 let fitting = outcome.rate() * time.as_secs_f64();
                 return Ok((fitting as usize).max(connections));

@@ -20,5 +20,6 @@ fn main() -> Result<()> {
     sections.push(memory::connections(&plan, &cpus)?);
     sections.push(sizes::values(&plan, &cpus)?);
     sections.push(mongodb::costs(&plan, &cpus)?);
+    sections.push(mongodb::operations(&plan, &cpus)?);
     Part { made: made.ended(), sections }.write(&arguments.out)
 }

@@ -2,9 +2,10 @@
 
 use anyhow::Result;
 use cloakroom_bench::database::Database;
-use cloakroom_bench::figures::{Plot, Section, Shape};
+use cloakroom_bench::figures::{Plot, Section, Shape, Table};
+use cloakroom_bench::load::{Cookies, Jar, Load};
 use cloakroom_bench::measure::{CASES, Plan, Subject, measure};
-use cloakroom_bench::servers::{AXUM, Cpus, EXPRESS, IN_MONGODB};
+use cloakroom_bench::servers::{AXUM, CLOAKROOM_MONGODB, Cpus, EXPRESS, IN_MONGODB};
 
 use crate::costs;
 
@@ -44,5 +45,53 @@ pub(crate) fn costs(plan: &Plan, cpus: &Cpus) -> Result<Section> {
         title: "Processor time of a request in µs, sessions in MongoDB".to_owned(),
         shape: Shape::Bars(groups),
     });
+    Ok(section)
+}
+
+/// What a session is asked for, and the route of the reference server that does so. What ends it comes last.
+const ASKED: [(&str, &str, &str); 10] = [
+    ("untouched", "GET", "/"),
+    ("read", "GET", "/read"),
+    ("set, not read", "POST", "/ext/unread/set/k/v"),
+    ("remove, not read", "POST", "/ext/unread/unset/k"),
+    ("increment, not read", "POST", "/ext/unread/incr"),
+    ("set", "POST", "/set/k/v"),
+    ("increment", "POST", "/incr"),
+    ("update", "POST", "/update"),
+    ("rotation, at a log-in", "POST", "/login/ada"),
+    ("log-out, not read", "POST", "/ext/unread/logout"),
+];
+
+/// How many operations of MongoDB a request takes.
+pub(crate) fn operations(plan: &Plan, cpus: &Cpus) -> Result<Section> {
+    let text = "By MongoDB's own counters again, Cloakroom's native layout: each browser sends one request of each kind. What is *not \
+                read* is written through `UnreadSession`, which does not load the session before; all else through `Session`, which \
+                does. The counters count what drivers ask for now and then on their own, too.";
+    let mut section = Section::new("Operations of MongoDB", text.to_owned());
+    let mut table = Table::new("", &["", "operations"]);
+    let mut database = Database::open()?;
+    let uri = database.make();
+    let Subject { server, mut browsers, .. } =
+        Subject::start(CLOAKROOM_MONGODB, cpus, Some(&uri), plan.browsers.max(CONNECTIONS))?;
+    let requests = browsers.len();
+    let load = |method, path| Load::new(method, path, CONNECTIONS, requests);
+    // The driver has all of its connections from here on.
+    load("GET", "/read").cookies(Cookies::Send).run(server.address(), &mut browsers)?;
+    let mut forged = vec![Jar::foreign(); requests];
+    let mut count = |name: &str, load: Load<'_>, browsers: &mut Vec<Jar>| -> Result<()> {
+        let [before, _] = database.count()?;
+        load.run(server.address(), browsers)?;
+        let [after, _] = database.count()?;
+        table.rows.push(vec![name.to_owned(), format!("{:.2}", (after - before) / requests as f64)]);
+        Ok(())
+    };
+    count("forged ticket, read", load("GET", "/read").cookies(Cookies::Send), &mut forged)?;
+    count("new session", load("POST", "/incr"), &mut forged)?;
+    for (name, method, path) in ASKED {
+        count(name, load(method, path).cookies(Cookies::Send), &mut browsers)?;
+    }
+    drop(server);
+    database.clear()?;
+    section.tables.push(table);
     Ok(section)
 }

@@ -8,8 +8,8 @@ pub struct Jar {
 }
 
 impl Jar {
-    /// With one cookie that is none of the server's, as long as one of Cloakroom's.
-    pub(crate) fn foreign() -> Jar {
+    /// With one cookie that is none of the server's, though it looks like a ticket of Cloakroom's.
+    pub fn foreign() -> Jar {
         let mut jar = Jar::default();
         jar.set(&format!("sid=s%3A{}.{}", "i".repeat(43), "s".repeat(43)));
         jar

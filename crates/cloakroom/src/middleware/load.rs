@@ -12,7 +12,7 @@ use super::config::{Config, OnOutage};
 use super::ticket::{self, Tickets, Valid};
 use crate::clock::Timestamp;
 use crate::events::{Event, KeyHash, StoreCall, in_span};
-use crate::session::{Elapsed, EndOfAll, Session, SessionError, SessionErrorKind};
+use crate::session::{Elapsed, EndOfAll, Policy, Session, SessionError, SessionErrorKind, State};
 use crate::store::{Answer, Loaded, StoreError};
 
 /// The place of a request's session, which is made and loaded when somebody asks for it.
@@ -48,7 +48,7 @@ impl Slot {
             // Nobody else has the slot, nor ever will; and what those have done who had it is seen.
             fence(Ordering::Acquire);
         }
-        self.0.session.get().filter(|session| session.is_loaded())
+        self.loaded_session()
     }
 
     /// There is no response: nothing will be committed.
@@ -58,10 +58,14 @@ impl Slot {
         }
     }
 
-    /// The session, once `load` has loaded it.
-    fn fill(&self, load: impl FnOnce(&Session)) -> &Session {
-        let session = self.session();
-        load(session);
+    /// The session in this state, unless it was loaded meanwhile.
+    fn fill(&self, state: impl FnOnce(Policy) -> State) -> &Session {
+        let settings = &self.config().settings;
+        let mut state = Some(state(settings.policy));
+        let session = self.0.session.get_or_init(|| Session::new(settings.clone(), state.take()));
+        if let Some(state) = state {
+            session.load(state);
+        }
         // To write what is there already orders this and `leave`, as a load alone would not.
         if self.0.has_left.fetch_or(false, Ordering::AcqRel) {
             session.close();
@@ -89,25 +93,29 @@ impl Slot {
         self.0.ticket.get()?.as_ref()
     }
 
+    fn loaded_session(&self) -> Option<&Session> {
+        self.0.session.get().filter(|session| session.is_loaded())
+    }
+
     /// The session, loaded or not.
     pub(super) fn session(&self) -> &Session {
-        self.0.session.get_or_init(|| Session::unloaded(self.config().settings.clone()))
+        self.0.session.get_or_init(|| Session::new(self.config().settings.clone(), None))
     }
 
     /// Nobody needs to load it any more: it was destroyed.
     pub(super) fn load_destroyed(&self) {
-        self.fill(Session::load_destroyed);
+        self.fill(State::destroyed_unread);
     }
 
     /// The session, loaded if nobody has asked for it before. Who asks at the same time may make the store load twice, but all
     /// get the same session. Somebody has looked at the request before.
     pub(super) fn load(&self) -> Answer<'_, Result<Session, SessionError>> {
-        if self.session().is_loaded() {
-            return Answer::ready(Ok(self.session().clone()));
+        if let Some(session) = self.loaded_session() {
+            return Answer::ready(Ok(session.clone()));
         }
         let settings = &self.config().settings;
         let Some(ticket) = self.known_ticket() else {
-            return Answer::ready(Ok(self.fill(|session| session.load_empty(false)).clone()));
+            return Answer::ready(Ok(self.fill(|policy| State::empty(policy, false)).clone()));
         };
         let now = settings.clock.now();
         let Some(end) = settings.known_end_of_all(now) else {
@@ -180,15 +188,15 @@ impl Slot {
         let session = match loaded {
             Loaded::Found(found) => {
                 observers.tell(Event::Loaded { handle: &found.handle, user: found.record.user.as_ref() });
-                self.fill(|session| session.load_found(ticket.key.clone(), found, ticket.outdated, now))
+                self.fill(|policy| State::found(policy, ticket.key.clone(), found, ticket.outdated, now))
             }
             Loaded::Superseded => {
                 observers.tell(Event::Superseded { hash });
-                self.fill(|session| session.load_empty(true))
+                self.fill(|policy| State::empty(policy, true))
             }
             Loaded::Missing => {
                 observers.tell(Event::Missing { hash });
-                self.fill(|session| session.load_empty(false))
+                self.fill(|policy| State::empty(policy, false))
             }
         };
         session.clone()
@@ -197,7 +205,7 @@ impl Slot {
     fn failed(&self, error: StoreError) -> Result<Session, SessionError> {
         if self.config().on_outage == OnOutage::ReadAsAnonymous && error.is_outage() {
             tracing::debug!(error = &error as &dyn std::error::Error, "a session reads as empty");
-            return Ok(self.fill(Session::load_read_only).clone());
+            return Ok(self.fill(State::read_only).clone());
         }
         Err(error.into())
     }

@@ -27,7 +27,7 @@ pub use service::{SessionLayer, SessionService};
 pub use unread::UnreadSession;
 
 #[cfg(feature = "testing")]
-use crate::session::CookieDue;
+use crate::session::{CookieDue, State};
 
 #[cfg(feature = "axum")]
 pub(crate) use answer::instead_of;
@@ -39,8 +39,8 @@ pub(crate) async fn mint(
     fill: impl FnOnce(&crate::Session) -> Result<(), crate::SessionError>,
 ) -> Result<Option<http::HeaderValue>, crate::SessionError> {
     let config = layer.config();
-    let session = crate::Session::unloaded(config.settings.clone());
-    session.load_empty(false);
+    let settings = &config.settings;
+    let session = crate::Session::new(settings.clone(), Some(State::empty(settings.policy, false)));
     fill(&session)?;
     session.clone().commit().await?;
     Ok(match session.cookie_due() {

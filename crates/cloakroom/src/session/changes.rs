@@ -9,7 +9,7 @@ use crate::record::facts::Proof;
 use crate::record::{Change, Data, Patch, UserId, Value, WrongType, sum};
 
 /// The bytes that a number may come to take.
-const LONGEST_NUMBER: usize = 20;
+pub(super) const LONGEST_NUMBER: usize = 20;
 
 /// The changes of a request that are not known to be stored.
 #[derive(Debug, Default)]

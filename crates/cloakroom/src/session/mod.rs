@@ -38,7 +38,7 @@ pub(crate) use limit::Limit;
 pub(crate) use policy::{Policy, Renewal};
 pub(crate) use queue::Queues;
 pub(crate) use settings::Settings;
-pub(crate) use state::{Closing, Noted};
+pub(crate) use state::{Closing, Noted, State};
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,10 +49,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use self::policy::Remember;
-use self::state::{Live, Own, State, TicketDue};
+use self::state::{Live, Own, TicketDue};
 use crate::clock::Timestamp;
 use crate::record::{Data, Handle, Lifetime, StoreKey, Value};
-use crate::store::Found;
 
 /// The session of one request: values of one browser, kept on the server.
 ///
@@ -89,8 +88,9 @@ pub struct Session(Arc<Inner>);
 struct Inner {
     settings: Arc<Settings>,
     patience: Patience,
-    /// None until the session is loaded.
-    state: OnceLock<Mutex<State>>,
+    /// Until the session is loaded, as if nothing were stored of it.
+    state: Mutex<State>,
+    is_loaded: AtomicBool,
     /// What the layer notes of the request's browser.
     noted: OnceLock<Arc<Noted>>,
     /// Writes go one after the other.
@@ -366,12 +366,15 @@ impl Session {
 
     // What the middleware needs
 
-    /// The session of a request, of which nothing is known before it is loaded.
-    pub(crate) fn unloaded(settings: Arc<Settings>) -> Session {
+    /// The session of a request, loaded if its state is known.
+    pub(crate) fn new(settings: Arc<Settings>, state: Option<State>) -> Session {
+        let is_loaded = AtomicBool::new(state.is_some());
+        let state = state.unwrap_or_else(|| State::empty(settings.policy, false));
         Session(Arc::new(Inner {
             patience: Patience::new(settings.deadline),
             settings,
-            state: OnceLock::new(),
+            state: Mutex::new(state),
+            is_loaded,
             noted: OnceLock::new(),
             turn: tokio::sync::Mutex::new(()),
             is_alone: AtomicBool::new(false),
@@ -380,34 +383,22 @@ impl Session {
     }
 
     pub(crate) fn is_loaded(&self) -> bool {
-        self.0.state.get().is_some()
+        self.0.is_loaded.load(Ordering::Acquire)
+    }
+
+    /// Its state is known, and changes nothing where it was known before.
+    pub(crate) fn load(&self, mut loaded: State) {
+        let mut state = self.0.state();
+        if !self.is_loaded() {
+            loaded.note(self.0.noted.get().cloned());
+            *state = loaded;
+            self.0.is_loaded.store(true, Ordering::Release);
+        }
     }
 
     /// What the layer notes of the request's browser, to be told before the session is loaded.
     pub(crate) fn note(&self, noted: impl FnOnce() -> Noted) {
         self.0.noted.get_or_init(|| Arc::new(noted()));
-    }
-
-    /// Nothing is stored of it yet. `superseded`: the ticket's session was rotated away a moment ago.
-    ///
-    /// Like the others it changes nothing where the session is loaded already.
-    pub(crate) fn load_empty(&self, superseded: bool) {
-        self.load(|policy| State::empty(policy, superseded));
-    }
-
-    /// The ticket has led to it at `now`.
-    pub(crate) fn load_found(&self, key: StoreKey, found: Found, outdated_ticket: bool, now: Timestamp) {
-        self.load(|policy| State::found(policy, key, found, outdated_ticket, now));
-    }
-
-    /// The store can't tell: it is empty, and takes no changes.
-    pub(crate) fn load_read_only(&self) {
-        self.load(State::read_only);
-    }
-
-    /// It was destroyed without being loaded.
-    pub(crate) fn load_destroyed(&self) {
-        self.load(State::destroyed_unread);
     }
 
     /// A value as it is kept, if it can be kept under this key in a session that holds nothing else.
@@ -421,14 +412,6 @@ impl Session {
     /// Whether the store can keep a key of this name.
     pub(crate) fn allows(&self, key: &str) -> bool {
         self.0.settings.policy.keys.allow(key)
-    }
-
-    fn load(&self, state: impl FnOnce(Policy) -> State) {
-        self.0.state.get_or_init(|| {
-            let mut state = state(self.0.settings.policy);
-            state.note(self.0.noted.get().cloned());
-            Mutex::new(state)
-        });
     }
 
     /// How long its request may still wait for the store.

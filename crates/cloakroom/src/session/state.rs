@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use super::changes::{Changes, Intent};
+use super::changes::{Changes, Intent, LONGEST_NUMBER};
 use super::error::{SessionError, SessionErrorKind as Kind};
 use super::policy::{Policy, Remember};
 use crate::clock::Timestamp;
@@ -110,7 +110,7 @@ enum Phase {
 
 /// The next thing to do to write what is pending.
 #[derive(Debug)]
-pub(crate) enum Step {
+pub(super) enum Step {
     Nothing,
     /// The session can't be written any more; there is no need to ask the store.
     Gone,
@@ -445,20 +445,27 @@ impl State {
 
     /// That the session with this value in it would not be too large, or at least not larger than it is.
     fn check_size(&self, key: &str, value: &Value) -> Result<(), SessionError> {
-        let (size, limit) = (key.len() + value.size(), self.policy.size_limit);
-        // What is replaced counts here twice, which is no matter to most sessions.
-        let is_small = !self.changes.is_anything() && self.stored().map_or(0, Data::size) + size <= limit;
-        if is_small || self.changes.size_without(key, self.stored()) + size <= limit {
+        let size = key.len() + value.size();
+        if self.has_much_room_for(size)
+            || self.changes.size_without(key, self.stored()) + size <= self.policy.size_limit
+        {
             return Ok(());
         }
         let before = self.value(key)?.map_or(0, |value| key.len() + value.size());
         if size <= before { Ok(()) } else { Err(SessionError::new(Kind::TooLarge).of_key(key)) }
     }
 
+    /// Whether so many bytes more are no matter, be it that they take the place of others; as in most sessions.
+    fn has_much_room_for(&self, size: usize) -> bool {
+        !self.changes.is_anything() && self.stored().map_or(0, Data::size) + size <= self.policy.size_limit
+    }
+
     /// An addition to a key, if the store can keep that with the number that is expected.
     pub(crate) fn adding(&self, key: &str, by: i64) -> Result<Own, SessionError> {
+        // Where there is room for any number, none is expected.
+        let fits = self.policy.keys.allow(key) && self.has_much_room_for(key.len() + LONGEST_NUMBER);
         // What can't be added to here may be different in the store, which has the last word.
-        if let Ok(number) = sum(self.value(key)?.as_ref(), by) {
+        if !fits && let Ok(number) = sum(self.value(key)?.as_ref(), by) {
             self.check(key, &Value::from(number))?;
         }
         Ok(Own::Add { key: self.shared(key), by })
@@ -470,7 +477,7 @@ impl State {
     ///
     /// After `Create`, `Apply` and `Rotate` one of [`created`](State::created), [`done`](State::done) and
     /// [`not_done`](State::not_done) has to follow, or [`failed`](State::failed).
-    pub(crate) fn begin(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
+    pub(super) fn begin(&mut self, own: &Own, now: Timestamp) -> Result<Step, SessionError> {
         if matches!(self.phase, Phase::Unknown | Phase::ReadOnly) {
             self.check_open()?;
         }

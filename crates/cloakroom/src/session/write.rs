@@ -2,7 +2,7 @@
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 use super::Inner;
 use super::changes::Intent;
@@ -326,10 +326,8 @@ impl Inner {
     }
 
     pub(super) fn state(&self) -> std::sync::MutexGuard<'_, State> {
-        // Nobody is given a session that is not loaded.
-        let state = self.state.get_or_init(|| Mutex::new(State::empty(self.settings.policy, false)));
         // No code that holds the lock panics half-way through a change.
-        state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

@@ -60,6 +60,7 @@ impl Slots {
         slot.next = self.chains[chain];
         let at = self.place(slot);
         self.chains[chain] = Some(at);
+        self.look_ahead();
         at
     }
 
@@ -104,11 +105,23 @@ impl Slots {
         if chain < self.chains.len() { chain } else { chain & (mask >> 1) }
     }
 
+    /// The chain that is divided when the next one is added.
+    fn divided(&self) -> usize {
+        let new = self.chains.len();
+        new & (((new + 1).next_power_of_two() - 1) >> 1)
+    }
+
+    /// The slots that the next new one divides lie anywhere in memory. Who looks at them now need not wait for them, nor will the
+    /// next new one have to.
+    fn look_ahead(&self) {
+        let first = self.chains.get(self.divided()).copied().flatten();
+        std::hint::black_box(first.map(|at| self[at].next));
+    }
+
     /// Adds a chain, and moves there what belongs there now: all of it was in one other chain.
     fn add_chain(&mut self) {
-        let new = self.chains.len();
+        let divided = self.divided();
         self.chains.push(None);
-        let divided = new & (((new + 1).next_power_of_two() - 1) >> 1);
         let mut next = self.chains[divided].take();
         while let Some(at) = next {
             let chain = self.chain_of(&self[at].id);
