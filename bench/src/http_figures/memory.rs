@@ -18,9 +18,9 @@ pub(crate) fn costs(plan: &Plan, cpus: &Cpus) -> Result<Section> {
          the server is always busy. *CPU* is the processor time of the server's process for a request, in user space and kernel, \
          by the kernel's own figures. *To axum* is the ratio to axum without sessions, *the sessions* what a request costs more \
          than with the same framework without sessions; both are computed within each round. Those without sessions are sent the \
-         same requests, with cookies of which they know nothing, and count one number for all. All that stand on axum have it and \
-         tokio with the same features, as most applications have. The servers take turns in {} rounds; what is told are \
-         medians. {}\n\n\
+         same requests, with cookies of which they know nothing, and count one number for all. All that stand on axum \
+         have the same features of it and of tokio, those that most applications have. The servers take turns in {} rounds; what \
+         is told are medians. {}\n\n\
          *Untouched*: the handler does not look at the session. *Read*: it reads a number. *Increment*: it adds one; Cloakroom's \
          never loses one, the others read and write. *New session*: an increment without a cookie. Cloakroom's cookies are \
          always signed, and so are those of express-session; those of tower-sessions and axum_session are not unless asked for. \
