@@ -126,8 +126,8 @@ impl Subject {
         Ok(())
     }
 
-    /// Sends requests until it is known how many take that long. Every browser comes once before that, so that the server is warm:
-    /// what it loads from a database only once is no part of the figures, nor of this one.
+    /// Sends requests until it is known how many take that long. Nearly every browser comes once before that, so that the server is
+    /// warm: what it loads from a database only once is no part of the figures, nor of this one.
     fn requests(&mut self, case: &Case<'_>, connections: usize, time: Duration) -> Result<usize> {
         let address = self.server.address();
         let mut requests = connections.max(self.browsers.len());
