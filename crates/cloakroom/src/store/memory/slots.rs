@@ -60,7 +60,6 @@ impl Slots {
         slot.next = self.chains[chain];
         let at = self.place(slot);
         self.chains[chain] = Some(at);
-        self.look_ahead();
         at
     }
 
@@ -111,13 +110,6 @@ impl Slots {
         new & (((new + 1).next_power_of_two() - 1) >> 1)
     }
 
-    /// The slots that the next new one divides lie anywhere in memory. Who looks at them now need not wait for them, nor will the
-    /// next new one have to.
-    fn look_ahead(&self) {
-        let first = self.chains.get(self.divided()).copied().flatten();
-        std::hint::black_box(first.map(|at| self[at].next));
-    }
-
     /// Adds a chain, and moves there what belongs there now: all of it was in one other chain.
     fn add_chain(&mut self) {
         let divided = self.divided();
@@ -128,6 +120,13 @@ impl Slots {
             next = self[at].next;
             self[at].next = self.chains[chain].replace(at);
         }
+        self.look_ahead();
+    }
+
+    /// What is divided next lies anywhere in memory. Who looks at it now need not wait for it, nor will who divides it then.
+    fn look_ahead(&self) {
+        let first = self.chains.get(self.divided()).copied().flatten();
+        std::hint::black_box(first.map(|at| self[at].next));
     }
 
     fn unchain(&mut self, at: At) {
