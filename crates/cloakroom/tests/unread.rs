@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -43,6 +44,12 @@ fn routes() -> Router {
         unread.insert("b", "unread").await?;
         Ok(format!("{:?}", read.get::<String>("b")?))
     }
+    async fn read_twice_at_once(session: UnreadSession) -> Result {
+        let insert = async |key| session.read().await?.insert(key, "kept");
+        tokio::try_join!(insert("a"), insert("b"))?;
+        let text = async |key| session.read().await?.get::<String>(key);
+        Ok(format!("{:?} {:?}", text("a").await?, text("b").await?))
+    }
     async fn out_and_on(session: UnreadSession) -> Result {
         session.log_out().await?;
         session.insert("a", "new").await?;
@@ -55,6 +62,7 @@ fn routes() -> Router {
         .route("/unread/logout", get(log_out))
         .route("/unread/write-then-read", get(write_then_read))
         .route("/unread/both", get(both))
+        .route("/unread/read-twice-at-once", get(read_twice_at_once))
         .route("/unread/out-and-on", get(out_and_on))
 }
 
@@ -80,6 +88,23 @@ async fn who_reads_it_after_the_response_has_left_can_change_only_what_is_writte
     let stranger = kept_of(Browser::new()).await;
     assert_eq!(stranger.insert("a", 1).unwrap_err().kind(), SessionErrorKind::Closed);
     assert_eq!(stranger.increment("n", 1).await.unwrap_err().kind(), SessionErrorKind::Closed, "nobody has its id");
+}
+
+#[tokio::test]
+async fn of_two_loads_at_once_the_later_one_takes_nothing_back() {
+    let site = Site::new(routes());
+    let mut browser = visitor(&site).await;
+    site.store.calls();
+    site.store.hangs.store(true, Ordering::SeqCst);
+    let (answer, ()) = tokio::join!(site.get(&mut browser, "/unread/read-twice-at-once"), async {
+        site.store.is_asked_for("load").await;
+        site.store.hangs.store(false, Ordering::SeqCst);
+        site.store.release.notify_waiters();
+    });
+    assert_eq!(answer.body, r#"Some("kept") Some("kept")"#);
+    for path in ["/text/a", "/text/b"] {
+        assert_eq!(site.get(&mut browser, path).await.body, "kept");
+    }
 }
 
 #[tokio::test]
